@@ -1,0 +1,62 @@
+# pg_vigil: the extension (PGXS). `make`, `make install`, `make installcheck`.
+# The core alone, without a server: see CMakeLists.txt.
+
+EXTENSION = pg_vigil
+EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" pg_vigil.control)
+MODULE_big = pg_vigil
+
+OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/pg/*.cpp src/worker/*.cpp))
+
+# What runs once (types, tables) and what can run again (functions, views), each in install order.
+SQL_ONCE = $(addprefix sql/once/, schema.sql types.sql histogram.sql hyperloglog.sql cell.sql \
+	settings.sql facts.sql partition.sql rollup.sql error_group.sql baseline.sql alert.sql \
+	delivery.sql job.sql)
+SQL_AGAIN = $(addprefix sql/, boundary.sql settings.sql uuid.sql fingerprint.sql histogram.sql \
+	hyperloglog.sql cell.sql partition.sql dirty.sql rollup.sql ingest.sql sentry.sql quarantine.sql \
+	error_group.sql analytics.sql baseline.sql alert.sql delivery.sql job.sql security.sql dump.sql)
+
+DATA_built = $(EXTENSION)--$(EXTVERSION).sql
+DATA = $(wildcard sql/updates/*--*.sql)
+EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d) results regression.diffs regression.out output_iso tmp_check log
+
+REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
+REGRESS_OPTS = --inputdir=test
+ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test/isolation
+TAP_TESTS = 1
+PROVE_TESTS = $(sort $(wildcard test/t/*.pl))
+
+PG_CONFIG ?= pg_config
+# The server's headers are not ours to warn about.
+PG_CPPFLAGS = -isystem $(includedir_server) -Isrc -DVIGIL_VERSION='"$(EXTVERSION)"'
+PG_CXXFLAGS = -std=c++20 -Wextra -Wno-unused-parameter -Wno-missing-field-initializers
+ifdef WERROR
+PG_CXXFLAGS += -Werror
+endif
+SHLIB_LINK = -lcurl -lcrypto -lz -lstdc++ -Wl,--version-script=exports.map
+
+# PGXS compiles bitcode without PG_CXXFLAGS, and JIT cannot inline C++ anyway.
+override with_llvm = no
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# PGXS adds C-only warning flags to C++ and knows no header dependencies.
+override CXXFLAGS := $(filter-out -Wdeclaration-after-statement,$(CXXFLAGS)) -MMD -MP
+-include $(OBJS:.o=.d)
+
+$(MODULE_big).so: exports.map
+
+# CREATE OR REPLACE stands in the modules so that updates can run them again.
+$(EXTENSION)--$(EXTVERSION).sql: $(SQL_ONCE) $(SQL_AGAIN) pg_vigil.control
+	@{ echo '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
+	   cat $(SQL_ONCE) $(SQL_AGAIN); } > $@
+
+.PHONY: installcheck-regress installcheck-isolation installcheck-tap
+installcheck-regress:
+	$(pg_regress_installcheck) $(REGRESS_OPTS) $(REGRESS)
+
+installcheck-isolation:
+	$(pg_isolation_regress_installcheck) $(ISOLATION_OPTS) $(ISOLATION)
+
+installcheck-tap:
+	$(prove_installcheck)

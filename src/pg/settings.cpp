@@ -1,0 +1,109 @@
+#include "pg/settings.hpp"
+
+#include <climits>
+
+#include "core/url_guard.hpp"
+#include "pg/boundary.hpp"
+
+namespace vigil::pg::settings {
+
+bool workers = true;
+int launcher_naptime = 10;
+int max_databases = 16;
+char* ip_hash_key = nullptr;
+int max_batch_items = 100000;
+int max_payload_bytes = 256 * 1024;
+bool version_rows = true;
+int max_subjects = 100;
+char* http_allow = nullptr;
+int http_timeout = 15000;
+int http_connections = 32;
+
+namespace {
+
+struct Flag {
+  const char* name;
+  const char* description;
+  bool* variable;
+  GucContext context;
+};
+
+struct Number {
+  const char* name;
+  const char* description;
+  int* variable;
+  int lowest;
+  int highest;
+  GucContext context;
+  int flags;
+};
+
+struct Text {
+  const char* name;
+  const char* description;
+  char** variable;
+  GucContext context;
+  int flags;
+  GucStringCheckHook check;
+};
+
+// A list that cannot be read must not be set: it guards what deliveries may reach.
+bool check_address_list(char** value, void**, GucSource) {
+  const Failure failure = run_guarded(
+      [](void* list) { (void)AddressList(*static_cast<char**>(list)); }, value);
+  if (failure.kind == Failure::Kind::kNone) return true;
+  GUC_check_errdetail("%s", failure.message);
+  return false;
+}
+
+const Flag kFlags[] = {
+    {"vigil.workers", "Runs the background workers (needs shared_preload_libraries).", &workers,
+     PGC_SIGHUP},
+    {"vigil.version_rows", "Analytics views show one row per version besides the row of all.",
+     &version_rows, PGC_USERSET},
+};
+
+const Number kNumbers[] = {
+    {"vigil.launcher_naptime", "Time between looks for databases with the extension.",
+     &launcher_naptime, 1, 3600, PGC_SIGHUP, GUC_UNIT_S},
+    {"vigil.max_databases", "Databases that background workers serve at most.", &max_databases, 1,
+     1024, PGC_POSTMASTER, 0},
+    {"vigil.max_batch_items", "Items that one ingest call may carry.", &max_batch_items, 1, INT_MAX,
+     PGC_SUSET, 0},
+    {"vigil.max_payload_bytes", "Size of one stored payload, metadata or context.",
+     &max_payload_bytes, 1024, 64 * 1024 * 1024, PGC_SUSET, GUC_UNIT_BYTE},
+    {"vigil.max_subjects", "Subjects that a bucket keeps apart; the rest share one cell.",
+     &max_subjects, 1, 100000, PGC_SIGHUP, 0},
+    {"vigil.http_timeout", "Time that one delivery may take.", &http_timeout, 100, 600000,
+     PGC_SIGHUP, GUC_UNIT_MS},
+    {"vigil.http_connections", "Deliveries in flight at once.", &http_connections, 1, 512,
+     PGC_SIGHUP, 0},
+};
+
+const Text kTexts[] = {
+    {"vigil.ip_hash_key", "Key of hashed IP addresses; empty: a random key of the database.",
+     &ip_hash_key, PGC_SUSET, GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, nullptr},
+    {"vigil.http_allow", "CIDR blocks that deliveries may reach though they are not public.",
+     &http_allow, PGC_SIGHUP, 0, check_address_list},
+};
+
+}  // namespace
+
+void define() {
+  for (const Flag& flag : kFlags)
+    DefineCustomBoolVariable(flag.name, flag.description, nullptr, flag.variable, *flag.variable,
+                             flag.context, 0, nullptr, nullptr, nullptr);
+  for (const Number& number : kNumbers) {
+    // A setting of the postmaster can only be defined while it loads the library.
+    if (number.context == PGC_POSTMASTER && !process_shared_preload_libraries_in_progress) continue;
+    DefineCustomIntVariable(number.name, number.description, nullptr, number.variable,
+                            *number.variable, number.lowest, number.highest, number.context,
+                            number.flags, nullptr, nullptr, nullptr);
+  }
+  for (const Text& text : kTexts)
+    DefineCustomStringVariable(text.name, text.description, nullptr, text.variable, "", text.context,
+                               text.flags, text.check, nullptr, nullptr);
+  MarkGUCPrefixReserved("vigil");
+}
+
+}  // namespace vigil::pg::settings
