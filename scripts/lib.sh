@@ -18,7 +18,7 @@ die() {
   exit 1
 }
 
-# Makes "$1" be called on every way out, signals included; in the background jobs of the script it does nothing.
+# Makes "$1" be called on every way out, signals included.
 on_exit() {
   # shellcheck disable=SC2064  # the name is meant to be expanded now
   trap "$1" EXIT
@@ -129,13 +129,10 @@ find_config() {
 }
 
 # PostgreSQL refuses to run as root; everybody else is the owner of the cluster already.
-as_postgres() {
-  if ((EUID)); then
-    "$@"
-  else
-    runuser -u postgres -- env HOME=/ "$@"
-  fi
-}
+as_postgres_prefix=()
+((EUID)) || as_postgres_prefix=(runuser -u postgres -- env HOME=/)
+
+as_postgres() { "${as_postgres_prefix[@]}" "$@"; }
 
 # Makes the folder "$1" such that the owner of the cluster can write it and others can read it.
 make_folder() {
