@@ -1,5 +1,9 @@
 // The background workers. Arrows go down: workers use src/pg and src/core, nothing uses them but
 // _PG_init.
+//
+// launcher  one per server: finds the databases that have the extension, keeps workers there
+// scheduler one per database: runs the jobs that are due
+// courier   one per database: the same for jobs that wait for the network
 #pragma once
 
 namespace vigil::worker {

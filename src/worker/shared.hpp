@@ -1,0 +1,59 @@
+// What launcher, workers and sessions know of each other, in shared memory: one slot per database
+// that is served or looked at. There is none without shared_preload_libraries.
+#pragma once
+
+#include "pg/boundary.hpp"
+
+namespace vigil::worker {
+
+enum class Kind : int { kScheduler = 0, kCourier = 1 };
+
+enum class State : int {
+  kStopped,   // not there; may be started
+  kStarting,  // registered with the postmaster
+  kRunning,
+};
+
+struct WorkerSlot {
+  State state;
+  pid_t pid;
+  Latch* latch;
+  TimestampTz changed_at;  // when the state was last changed
+};
+
+struct DatabaseSlot {
+  Oid database;               // invalid: the slot is free
+  bool serving;               // the scheduler has found the extension
+  bool absent;                // the scheduler has found none, and is gone
+  TimestampTz blocked_until;  // somebody wants the database for himself
+  WorkerSlot workers[2];      // by Kind
+};
+
+struct Shared {
+  LWLock* lock;  // guards everything below
+  Latch* launcher;
+  bool look_everywhere;  // more databases asked than there was room for
+  int asked_count;
+  Oid asked[16];  // databases in which the extension was created
+  int slot_count;
+  DatabaseSlot slots[FLEXIBLE_ARRAY_MEMBER];
+};
+
+// Null without preload.
+Shared* shared();
+
+// Asks for the memory; called from _PG_init while the library is preloaded.
+void request_shared_memory();
+
+// Makes the XactCallback of this backend wake, when the transaction commits, the courier, or with
+// `launcher` everybody who works for this database.
+void wake_at_commit(bool launcher);
+
+// Keeps workers out of a database for a while and stops those that are there; waits up to five
+// seconds for their end. Raises errors of PostgreSQL.
+void leave_database(Oid database);
+
+// Chains the hook that makes workers leave a database which is dropped, renamed, moved or copied.
+void install_utility_hook();
+
+}  // namespace vigil::worker
