@@ -1,0 +1,305 @@
+// A mergeable summary of numbers that answers percentiles: exact while there are few distinct
+// values, then OpenTelemetry's base-2 exponential histogram (opentelemetry-specification,
+// "Metrics Data Model", ExponentialHistogram).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory_resource>
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "core/bytes.hpp"
+#include "core/exact_sum.hpp"
+
+namespace vigil {
+
+// The mapping of positive doubles to buckets. At scale s bucket i holds the values in
+// (base^i, base^(i+1)] with base = 2^(2^-s); scale s - 1 joins the buckets 2i and 2i + 1 to i.
+namespace bucket {
+
+inline constexpr int kMinScale = -10;
+inline constexpr int kMaxScale = 8;
+
+// The bucket of a positive finite double at kMaxScale; shift it right by kMaxScale - s for scale s.
+std::int32_t index_of(double value);
+
+// The lower bound of a bucket, which is the upper bound of the one before it: the largest double
+// at or below the real number (the nearest one where subnormal); the infinite last bound is given
+// as the largest double.
+double lower_bound(std::int32_t index, int scale);
+
+// The point whose relative distance to any value of the bucket is at most max_relative_error.
+double middle(std::int32_t index, int scale);
+
+// (base - 1) / (base + 1): 0.0054 at scale 6. Subnormal values may add their own rounding.
+double max_relative_error(int scale);
+
+// Indices from `first` to `last`; none when last < first.
+struct Range {
+  std::int32_t first = 0;
+  std::int32_t last = -1;
+
+  bool operator==(const Range&) const = default;
+  bool empty() const { return last < first; }
+  std::int64_t span() const { return empty() ? 0 : std::int64_t{last} - first + 1; }
+  Range at_lower_scale(int by) const { return empty() ? *this : Range{first >> by, last >> by}; }
+  Range join(Range other) const {
+    if (empty()) return other;
+    if (other.empty()) return *this;
+    return {std::min(first, other.first), std::max(last, other.last)};
+  }
+};
+
+// How often each bucket was hit: a window of counters, each of 1, 2, 4 or 8 bytes as the largest
+// count needs, so that a sketch of few values stays small however far they lie apart.
+class Counts {
+ public:
+  explicit Counts(std::pmr::memory_resource* resource) : bytes_(resource) {}
+  Counts(const Counts& other, std::pmr::memory_resource* resource)
+      : bytes_(other.bytes_, resource),
+        base_(other.base_),
+        slots_(other.slots_),
+        width_(other.width_) {}
+  Counts(Counts&&) = default;
+  Counts& operator=(Counts&&) = default;
+  Counts(const Counts&) = delete;
+  Counts& operator=(const Counts&) = delete;
+
+  // Adds to the count of `index`, or returns false when the window does not reach it.
+  bool try_add(std::int32_t index, std::uint64_t times);
+
+  // Makes the window reach all of `range` and all indices in use, which together the caller knows
+  // to be within `limit`, with spare room for growth up to that limit, and its counters hold
+  // `most`.
+  void cover(Range range, std::uint32_t limit, std::uint64_t most = 0);
+
+  // Adds the counts of another, whose indices are of a scale higher by `by`.
+  void merge(const Counts& other, int by, std::uint32_t limit);
+
+  // Joins 2^by neighbours to one each.
+  void downscale(int by);
+
+  // The indices from the lowest to the highest count that is not zero.
+  Range occupied() const;
+
+  // The count of an index of the window, and 0 outside it.
+  std::uint64_t at(std::int32_t index) const;
+
+  // Calls visit(index, count) for every count that is not zero, in ascending order, until it
+  // returns false.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    switch (width_) {
+      case 0:
+        return scan<std::uint8_t>(visit);
+      case 1:
+        return scan<std::uint16_t>(visit);
+      case 2:
+        return scan<std::uint32_t>(visit);
+      default:
+        return scan<std::uint64_t>(visit);
+    }
+  }
+
+  // Equal counts, whatever the windows.
+  bool operator==(const Counts& other) const;
+
+ private:
+  template <typename Counter, typename Visit>
+  void scan(Visit&& visit) const {
+    constexpr std::uint32_t kPerWord = 8 / sizeof(Counter);
+    for (std::uint32_t slot = 0; slot < slots_;) {
+      const std::uint8_t* at = bytes_.data() + std::size_t{slot} * sizeof(Counter);
+      std::uint64_t word = 1;
+      if (slots_ - slot >= kPerWord) std::memcpy(&word, at, sizeof(word));
+      if (word == 0) {  // windows of few values are mostly empty
+        slot += kPerWord;
+        continue;
+      }
+      const std::uint32_t end = slot + std::min(kPerWord, slots_ - slot);
+      for (; slot < end; ++slot, at += sizeof(Counter)) {
+        Counter count;
+        std::memcpy(&count, at, sizeof(count));
+        if (count != 0 && !visit(base_ + static_cast<std::int32_t>(slot), count)) return;
+      }
+    }
+  }
+
+  std::uint64_t load(std::uint32_t slot) const;
+  void store(std::uint32_t slot, std::uint64_t count);
+  std::uint32_t width_for(std::uint64_t count) const;
+  void rebuild(std::int32_t base, std::uint32_t slots, std::uint32_t width);
+
+  std::pmr::vector<std::uint8_t> bytes_;
+  std::int32_t base_ = 0;    // the index of slot 0
+  std::uint32_t slots_ = 0;  // the counters of the window
+  std::uint32_t width_ = 0;  // a counter has 2^width_ bytes
+};
+
+}  // namespace bucket
+
+// State and bytes are a function of the multiset of values (and of the smallest scale and limit
+// given) alone: any order of adding and any tree of merging gives equal bytes.
+//
+// Up to 64 distinct values are kept as they are, so percentiles are exact. Beyond, percentiles are
+// off by at most max_relative_error(); count, sum, min and max stay exact. The scale starts at
+// `scale` and falls when the range of the values of one sign needs more than `max_buckets`.
+//
+// Memory: about 250 bytes, 16 for each distinct value, then 1 to 8 for each bucket between the
+// smallest and the largest magnitude of a sign. All of it comes from the resource, which must
+// outlive the object; destroying the object may be skipped. If memory runs out inside add() or
+// merge() the object may only be destroyed.
+class Histogram {
+ public:
+  static constexpr int kDefaultScale = 6;
+  static constexpr std::uint32_t kDefaultMaxBuckets = 4096;
+  static constexpr std::uint32_t kMaxDistinct = 64;
+
+  // A bucket of the values in (lower, upper], or in [lower, upper) when they are negative; a
+  // single value when both are equal.
+  struct Bucket {
+    double lower;
+    double upper;
+    std::uint64_t count;
+  };
+
+  // `scale` in -10 .. 8, `max_buckets` in 4 .. 16384, else Error{kInvalidArgument}.
+  explicit Histogram(std::pmr::memory_resource* resource, int scale = kDefaultScale,
+                     std::uint32_t max_buckets = kDefaultMaxBuckets);
+  Histogram(const Histogram& other, std::pmr::memory_resource* resource);
+  Histogram(Histogram&&) = default;
+  Histogram& operator=(Histogram&&) = default;
+  Histogram(const Histogram&) = delete;
+  Histogram& operator=(const Histogram&) = delete;
+
+  // Adds a value `times` times; -0 counts as 0. Error{kNumericOutOfRange}, with nothing changed,
+  // when the value is not finite or the count would exceed 2^64 - 1.
+  void add(double value, std::uint64_t times = 1);
+
+  // Adds all values of another histogram. The result has the smaller scale and limit of both.
+  // Error{kNumericOutOfRange}, with nothing changed, when the count would exceed 2^64 - 1.
+  void merge(const Histogram& other);
+
+  std::uint64_t count() const { return count_; }
+  bool is_exact() const { return !bucketed_; }
+
+  // The exact sum, correctly rounded; 0 when empty.
+  double sum() const;
+  std::optional<double> min() const;
+  std::optional<double> max() const;
+
+  // The value of rank ceil(fraction * count), as percentile_disc chooses it; nothing when empty.
+  // The first and last ranks are min and max themselves, and everything lies between them.
+  // Error{kInvalidArgument} when the fraction is outside 0 .. 1.
+  std::optional<double> percentile(double fraction) const;
+
+  // The same for several fractions: one walk over the buckets when they ascend. `values` has the
+  // size of `fractions`. Returns false, with nothing written, when empty.
+  bool percentiles(std::span<const double> fractions, std::span<double> values) const;
+
+  // The share of the values at or below `value`, 0 .. 1; nothing when empty. Where buckets stand
+  // for values, each counts as the value that percentile() gives for it, so the answer lies between
+  // the true shares at `value` less and plus max_relative_error(). Error{kInvalidArgument} for NaN.
+  std::optional<double> rank(double value) const;
+
+  // The largest relative error of percentile(): 0 while exact, 0.0054 at scale 6.
+  double max_relative_error() const;
+
+  // The present scale: the one asked for, or lower where the range of the values was too wide.
+  int scale() const { return scale_; }
+  int requested_scale() const { return requested_scale_; }
+  std::uint32_t max_buckets() const { return max_buckets_; }
+
+  // Calls visit(Bucket) for every bucket that is not empty, in ascending order.
+  template <typename Visit>
+  void for_each_bucket(Visit&& visit) const {
+    walk([&](const Step& step) {
+      visit(bounds(step));
+      return true;
+    });
+  }
+
+  // Equal states write equal bytes (doc/format-histogram.md): 1 byte when empty with the default
+  // parameters. read() takes only what write() gives; anything else is Error{kInvalidBinary}. It
+  // allocates no more than 16 bytes per byte read and 8 for each bucket of the range.
+  void write(Bytes& out) const;
+  static Histogram read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource);
+
+  bool operator==(const Histogram& other) const;
+
+ private:
+  struct Distinct {
+    double value;
+    std::uint64_t count;
+    bool operator==(const Distinct&) const = default;
+  };
+
+  // One stop of a walk in ascending order: an exact value, or a bucket of one sign.
+  struct Step {
+    enum class Kind { kValue, kNegative, kPositive } kind;
+    double value;  // of kValue
+    std::int32_t index;
+    std::uint64_t count;
+  };
+
+  // Calls visit(Step) in ascending order until it returns false.
+  template <typename Visit>
+  void walk(Visit&& visit) const {
+    for (const Distinct& item : distinct_) {
+      if (!visit(Step{Step::Kind::kValue, item.value, 0, item.count})) return;
+    }
+    if (!bucketed_) return;
+    const bucket::Range range = negative_.occupied();
+    for (std::int32_t i = range.last; i >= range.first; --i) {
+      const std::uint64_t count = negative_.at(i);
+      if (count != 0 && !visit(Step{Step::Kind::kNegative, 0, i, count})) return;
+    }
+    if (zeros_ != 0 && !visit(Step{Step::Kind::kValue, 0, 0, zeros_})) return;
+    positive_.for_each([&](std::int32_t index, std::uint64_t count) {
+      return visit(Step{Step::Kind::kPositive, 0, index, count});
+    });
+  }
+
+  Bucket bounds(const Step& step) const;
+  double point(const Step& step) const;
+  std::uint64_t wanted_rank(double fraction) const;
+
+  void add_distinct(double value, std::uint64_t times);
+  void add_bucketed(double value, std::uint64_t times);
+  void add_to(bucket::Counts& counts, std::int32_t index, std::uint64_t times);
+  void merge_distinct(const Histogram& other);
+  void merge_buckets(const Histogram& other);
+  void check_room(std::uint64_t times) const;
+  void to_buckets();
+  void lower_to(int scale);
+  void fit(bucket::Range negative, bucket::Range positive);
+
+  void write_distinct(ByteWriter& out) const;
+  void write_buckets(ByteWriter& out) const;
+  void read_distinct(ByteReader& in);
+  void read_buckets(ByteReader& in);
+  void read_counts(ByteReader& in, bucket::Counts& counts);
+  void count_read(const ByteReader& in, std::uint64_t count);
+  void check_ends(const ByteReader& in) const;
+  void check_scale(const ByteReader& in) const;
+  void check_sum(const ByteReader& in) const;
+
+  std::pmr::vector<Distinct> distinct_;  // ascending; empty once there are buckets
+  bucket::Counts negative_;              // by magnitude
+  bucket::Counts positive_;
+  ExactSum sum_;  // once there are buckets, as are zeros_, min_ and max_
+  std::uint64_t count_ = 0;
+  std::uint64_t zeros_ = 0;
+  double min_ = std::numeric_limits<double>::infinity();
+  double max_ = -std::numeric_limits<double>::infinity();
+  std::uint32_t max_buckets_;
+  std::int8_t requested_scale_;
+  std::int8_t scale_;
+  bool bucketed_ = false;
+};
+
+}  // namespace vigil

@@ -1,0 +1,77 @@
+// Any bytes are an error or a histogram that writes the same bytes; two of them merge either way to
+// equal bytes.
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <optional>
+#include <span>
+
+#include "core/histogram.hpp"
+
+namespace {
+
+using vigil::Bytes;
+using vigil::Histogram;
+
+std::pmr::memory_resource* heap() { return std::pmr::get_default_resource(); }
+
+void require(bool condition) {
+  if (!condition) std::abort();
+}
+
+Bytes bytes_of(const Histogram& histogram) {
+  Bytes bytes;
+  histogram.write(bytes);
+  return bytes;
+}
+
+std::optional<Histogram> read(std::span<const std::uint8_t> bytes) {
+  try {
+    Histogram histogram = Histogram::read(bytes, heap());
+    const Bytes again = bytes_of(histogram);
+    require(std::ranges::equal(again, bytes));
+    return histogram;
+  } catch (const vigil::Error& error) {
+    require(error.code() == vigil::Code::kInvalidBinary);
+    return std::nullopt;
+  }
+}
+
+void look(const Histogram& histogram) {
+  const auto median = histogram.percentile(0.5);
+  require(median.has_value() == (histogram.count() > 0));
+  if (!median) return;
+  require(*histogram.min() <= *median && *median <= *histogram.max());
+  require(*histogram.rank(*median) > 0);
+  histogram.sum();
+}
+
+// Only count and sum may overflow.
+std::optional<Bytes> merged(const Histogram& one, const Histogram& other) {
+  try {
+    Histogram result(one, heap());
+    result.merge(other);
+    look(result);
+    return bytes_of(result);
+  } catch (const vigil::Error& error) {
+    require(error.code() == vigil::Code::kNumericOutOfRange);
+    return std::nullopt;
+  }
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  if (size == 0) return 0;
+  const std::span<const std::uint8_t> input(data + 1, size - 1);
+  const std::size_t cut = std::min<std::size_t>(data[0], input.size());
+  const auto whole = read(input);
+  if (whole) look(*whole);
+  const auto one = read(input.first(cut));
+  const auto other = read(input.subspan(cut));
+  if (!one || !other) return 0;
+  const auto forth = merged(*one, *other);
+  require(forth == merged(*other, *one));
+  if (forth) require(read(*forth).has_value());
+  return 0;
+}
