@@ -246,6 +246,21 @@ TEST(ExactSum, SubtractsAndMergesItself) {
   EXPECT_EQ(sum.sign(), 0);
 }
 
+// Doubling a sum doubles its deferred carries, so they are carried after 29 rounds.
+TEST(ExactSum, CarriesKeepTheSum) {
+  std::mt19937_64 random(6);
+  for (int round = 0; round < 50; ++round) {
+    const auto values = wild_values(random, 5, round % 2 == 0 ? -1074 : -20, 40);
+    ExactSum doubled = sum_of(values);
+    for (int i = 1; i < 64; ++i) {
+      doubled.merge(doubled);
+      ExactSum expected(std::pmr::get_default_resource());
+      for (const double value : values) expected.add(value, std::uint64_t{1} << i);
+      ASSERT_EQ(hex_of(doubled), hex_of(expected)) << i;
+    }
+  }
+}
+
 TEST(ExactSum, DoublingOftenLeavesTheRangeWithAnError) {
   ExactSum sum = sum_of({-kMax});
   EXPECT_THROW(
