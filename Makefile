@@ -8,12 +8,12 @@ MODULE_big = pg_vigil
 OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/pg/*.cpp src/worker/*.cpp))
 
 # What runs once (types, tables) and what can run again (functions, views), each in install order.
-SQL_ONCE = $(addprefix sql/once/, schema.sql types.sql histogram.sql hyperloglog.sql cell.sql \
+SQL_ONCE = $(addprefix sql/once/, schema.sql uuid.sql histogram.sql hyperloglog.sql cell.sql \
 	settings.sql facts.sql partition.sql rollup.sql error_group.sql baseline.sql alert.sql \
 	delivery.sql job.sql)
-SQL_AGAIN = $(addprefix sql/, boundary.sql settings.sql uuid.sql fingerprint.sql histogram.sql \
-	hyperloglog.sql cell.sql partition.sql dirty.sql rollup.sql ingest.sql sentry.sql quarantine.sql \
-	error_group.sql analytics.sql baseline.sql alert.sql delivery.sql job.sql security.sql dump.sql)
+SQL_AGAIN = $(addprefix sql/, settings.sql uuid.sql ip.sql fingerprint.sql histogram.sql \
+	hyperloglog.sql cell.sql partition.sql dirty.sql rollup.sql ingest.sql quarantine.sql \
+	analytics.sql error_group.sql baseline.sql alert.sql delivery.sql job.sql security.sql dump.sql)
 
 DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/updates/*--*.sql)
@@ -47,8 +47,8 @@ override CXXFLAGS := $(filter-out -Wdeclaration-after-statement,$(CXXFLAGS)) -MM
 $(MODULE_big).so: exports.map
 
 # CREATE OR REPLACE stands in the modules so that updates can run them again.
-$(EXTENSION)--$(EXTVERSION).sql: $(SQL_ONCE) $(SQL_AGAIN) pg_vigil.control
-	@{ echo '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
+$(EXTENSION)--$(EXTVERSION).sql: $(SQL_ONCE) $(SQL_AGAIN) pg_vigil.control Makefile
+	@{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
 	   cat $(SQL_ONCE) $(SQL_AGAIN); } > $@
 
 .PHONY: installcheck-regress installcheck-isolation installcheck-tap

@@ -123,8 +123,7 @@ namespace {
 
 void* allocate_in(MemoryContext context, std::size_t bytes) {
   if (!AllocHugeSizeIsValid(bytes)) throw std::bad_alloc();
-  void* pointer =
-      MemoryContextAllocExtended(context, bytes, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
+  void* pointer = MemoryContextAllocExtended(context, bytes, MCXT_ALLOC_NO_OOM | MCXT_ALLOC_HUGE);
   if (pointer == nullptr) throw std::bad_alloc();
   return pointer;
 }
@@ -156,8 +155,8 @@ void* allocate(std::size_t bytes) { return allocate_in(CurrentMemoryContext, byt
 
 Datum text_datum(std::string_view value) {
   if (value.size() > MaxAllocSize - VARHDRSZ)
-    throw Error(Code::kLimitExceeded, "text of " + std::to_string(value.size()) +
-                                          " bytes is longer than a value may be");
+    throw Error(Code::kLimitExceeded,
+                "text of " + std::to_string(value.size()) + " bytes is longer than a value may be");
   auto* result = static_cast<text*>(allocate(VARHDRSZ + value.size()));
   SET_VARSIZE(result, VARHDRSZ + value.size());
   if (!value.empty()) std::memcpy(VARDATA(result), value.data(), value.size());

@@ -38,9 +38,8 @@ class Expanded {
  private:
   template <typename Make>
   static Expanded* build(MemoryContext parent, Make&& make_value) {
-    const MemoryContext context = call([&] {
-      return AllocSetContextCreate(parent, "pg_vigil value", ALLOCSET_SMALL_SIZES);
-    });
+    const MemoryContext context =
+        call([&] { return AllocSetContextCreate(parent, "pg_vigil value", ALLOCSET_SMALL_SIZES); });
     try {
       ContextResource resource(context);
       void* memory = resource.allocate(sizeof(Expanded), alignof(Expanded));

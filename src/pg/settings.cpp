@@ -49,10 +49,21 @@ struct Text {
 
 // A list that cannot be read must not be set: it guards what deliveries may reach.
 bool check_address_list(char** value, void**, GucSource) {
+  struct Check {
+    const char* text;
+    const char* reason;
+  } check{*value, nullptr};
   const Failure failure = run_guarded(
-      [](void* list) { (void)AddressList(*static_cast<char**>(list)); }, value);
-  if (failure.kind == Failure::Kind::kNone) return true;
-  GUC_check_errdetail("%s", failure.message);
+      [](void* argument) {
+        auto* self = static_cast<Check*>(argument);
+        std::string reason;
+        if (!AddressList::parse(self->text, reason))
+          self->reason = static_cast<char*>(
+              std::memcpy(allocate(reason.size() + 1), reason.c_str(), reason.size() + 1));
+      },
+      &check);
+  if (failure.kind == Failure::Kind::kNone && check.reason == nullptr) return true;
+  GUC_check_errdetail("%s", check.reason != nullptr ? check.reason : "out of memory");
   return false;
 }
 
@@ -101,8 +112,8 @@ void define() {
                             number.flags, nullptr, nullptr, nullptr);
   }
   for (const Text& text : kTexts)
-    DefineCustomStringVariable(text.name, text.description, nullptr, text.variable, "", text.context,
-                               text.flags, text.check, nullptr, nullptr);
+    DefineCustomStringVariable(text.name, text.description, nullptr, text.variable, "",
+                               text.context, text.flags, text.check, nullptr, nullptr);
   MarkGUCPrefixReserved("vigil");
 }
 

@@ -1,0 +1,57 @@
+-- Marks of changed minutes, and the cells that the roller keeps equal to the raw rows.
+CREATE TABLE vigil.dirty (
+  module_id uuid NOT NULL,
+  minute timestamptz NOT NULL,
+  id bigint GENERATED ALWAYS AS IDENTITY,
+  marked_at timestamptz NOT NULL DEFAULT now(),
+  PRIMARY KEY (module_id, minute, id)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+COMMENT ON TABLE vigil.dirty IS
+  'Minutes whose facts changed since they were rolled up. Writers only append, the roller takes marks and recomputes.';
+COMMENT ON COLUMN vigil.dirty.module_id IS 'Tenant.';
+COMMENT ON COLUMN vigil.dirty.minute IS 'Start of the minute, UTC.';
+COMMENT ON COLUMN vigil.dirty.id IS 'Makes marks of concurrent writers different rows.';
+COMMENT ON COLUMN vigil.dirty.marked_at IS 'Start of the writer''s transaction: age of the oldest mark is the rollup lag.';
+
+CREATE TYPE vigil.resolution AS ENUM ('minute', 'hour', 'day');
+COMMENT ON TYPE vigil.resolution IS 'Width of a cell: a minute, an hour (both UTC), or a day of the module''s time zone.';
+
+CREATE TABLE vigil.cells (
+  module_id uuid NOT NULL,
+  resolution vigil.resolution NOT NULL,
+  bucket timestamptz NOT NULL,
+  version_id uuid,
+  event_type text NOT NULL,
+  subject text NOT NULL,
+  cell vigil.cell NOT NULL,
+  UNIQUE NULLS NOT DISTINCT (module_id, bucket, event_type, subject, version_id, resolution)
+) PARTITION BY LIST (resolution);
+CREATE TABLE vigil.cells_minute PARTITION OF vigil.cells FOR VALUES IN ('minute')
+  WITH (autovacuum_vacuum_scale_factor = 0.05);
+CREATE TABLE vigil.cells_hour PARTITION OF vigil.cells FOR VALUES IN ('hour')
+  WITH (autovacuum_vacuum_scale_factor = 0.05);
+CREATE TABLE vigil.cells_day PARTITION OF vigil.cells FOR VALUES IN ('day');
+COMMENT ON TABLE vigil.cells IS
+  'Rolled-up facts: one row per module, release, event type, subject and bucket. Read vigil.minutes, vigil.hours and vigil.days, which are never stale.';
+COMMENT ON COLUMN vigil.cells.module_id IS 'Tenant.';
+COMMENT ON COLUMN vigil.cells.resolution IS 'Width of the bucket.';
+COMMENT ON COLUMN vigil.cells.bucket IS 'Start of the bucket.';
+COMMENT ON COLUMN vigil.cells.version_id IS 'Release; null = facts without one.';
+COMMENT ON COLUMN vigil.cells.event_type IS 'Type of the events; error for rows of vigil.errors.';
+COMMENT ON COLUMN vigil.cells.subject IS 'Subject of the events; the fingerprint for rows of vigil.errors; (other) beyond vigil.max_subjects.';
+COMMENT ON COLUMN vigil.cells.cell IS 'Counts, exact sums and sketches; see \df vigil.cell_*.';
+COMMENT ON TABLE vigil.cells_minute IS 'Minute cells: the working level, kept for two days.';
+COMMENT ON TABLE vigil.cells_hour IS 'Hour cells.';
+COMMENT ON TABLE vigil.cells_day IS 'Day cells.';
+
+CREATE TABLE vigil.rollup_state (
+  singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
+  minute_floor timestamptz NOT NULL DEFAULT '-infinity'
+);
+COMMENT ON TABLE vigil.rollup_state IS 'State of the roller: one row, which it locks while it works.';
+COMMENT ON COLUMN vigil.rollup_state.singleton IS 'There is one row.';
+COMMENT ON COLUMN vigil.rollup_state.minute_floor IS
+  'Minute cells before this hour are gone: an older mark recomputes its hour from raw facts.';
+CREATE TRIGGER replace_row BEFORE INSERT ON vigil.rollup_state
+  FOR EACH ROW EXECUTE FUNCTION vigil.replace_row('singleton');
+INSERT INTO vigil.rollup_state DEFAULT VALUES;

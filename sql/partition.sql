@@ -1,0 +1,158 @@
+CREATE OR REPLACE VIEW vigil.partitions AS
+SELECT p.relname::text AS parent,
+       c.relname::text AS partition,
+       CASE WHEN b.bounds[1] = 'MINVALUE' THEN '-infinity'
+            ELSE btrim(b.bounds[1], '''')::timestamptz END AS starts_at,
+       CASE WHEN b.bounds[2] = 'MAXVALUE' THEN 'infinity'
+            ELSE btrim(b.bounds[2], '''')::timestamptz END AS ends_at,
+       greatest(c.reltuples, 0)::bigint AS estimated_rows,
+       pg_total_relation_size(c.oid) AS bytes
+FROM pg_inherits i
+JOIN pg_class p ON p.oid = i.inhparent
+JOIN pg_namespace n ON n.oid = p.relnamespace AND n.nspname = 'vigil'
+JOIN pg_class c ON c.oid = i.inhrelid
+JOIN pg_partitioned_table t ON t.partrelid = p.oid AND t.partstrat = 'r'
+CROSS JOIN LATERAL (
+  SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid),
+                      '^FOR VALUES FROM \((.*)\) TO \((.*)\)$') AS bounds) b
+WHERE b.bounds IS NOT NULL;
+COMMENT ON VIEW vigil.partitions IS 'Partitions of the fact tables, with their bounds from the catalog.';
+COMMENT ON COLUMN vigil.partitions.parent IS 'Fact table.';
+COMMENT ON COLUMN vigil.partitions.partition IS 'Partition.';
+COMMENT ON COLUMN vigil.partitions.starts_at IS 'First event time it holds.';
+COMMENT ON COLUMN vigil.partitions.ends_at IS 'First event time it does not hold any more.';
+COMMENT ON COLUMN vigil.partitions.estimated_rows IS 'Rows at the last vacuum or analyze.';
+COMMENT ON COLUMN vigil.partitions.bytes IS 'Size with indexes and TOAST, bytes.';
+
+CREATE OR REPLACE FUNCTION vigil.partition_start(width text, at timestamptz) RETURNS timestamptz
+  LANGUAGE sql STABLE PARALLEL SAFE AS $$ SELECT date_trunc(width, at, 'UTC') $$;
+COMMENT ON FUNCTION vigil.partition_start(text, timestamptz) IS 'Start of the day, week or month in UTC.';
+
+CREATE OR REPLACE FUNCTION vigil.partition_next(width text, start timestamptz) RETURNS timestamptz
+  LANGUAGE sql STABLE PARALLEL SAFE
+AS $$ SELECT (start AT TIME ZONE 'UTC' + ('1 ' || width)::interval) AT TIME ZONE 'UTC' $$;
+COMMENT ON FUNCTION vigil.partition_next(text, timestamptz) IS 'Start of the following day, week or month in UTC.';
+
+CREATE OR REPLACE FUNCTION vigil.partition_name(parent text, width text, starts_at timestamptz)
+  RETURNS text LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+  SELECT parent || to_char(starts_at AT TIME ZONE 'UTC',
+    CASE WHEN starts_at <> date_trunc('day', starts_at, 'UTC') THEN '"_y"YYYY"m"MM"d"DD"h"HH24MISS'
+         WHEN width = 'month' AND starts_at = date_trunc('month', starts_at, 'UTC') THEN '"_y"YYYY"m"MM'
+         ELSE '"_y"YYYY"m"MM"d"DD' END)
+$$;
+COMMENT ON FUNCTION vigil.partition_name(text, text, timestamptz) IS
+  'Name of a partition: events_y2026m11, or events_y2026m11d20 where it does not start a month.';
+
+CREATE OR REPLACE FUNCTION vigil.create_partition(
+    parent text, partition text, starts_at timestamptz, ends_at timestamptz) RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+BEGIN
+  -- ATTACH takes SHARE UPDATE EXCLUSIVE on the parent, which readers and writers do not notice;
+  -- CREATE TABLE ... PARTITION OF would lock them out.
+  EXECUTE format('CREATE TABLE vigil.%I (LIKE vigil.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS '
+                 'INCLUDING STORAGE INCLUDING COMPRESSION)', partition, parent);
+  EXECUTE format('ALTER TABLE vigil.%I ATTACH PARTITION vigil.%I FOR VALUES FROM (%L) TO (%L)',
+                 parent, partition, starts_at, ends_at);
+  PERFORM vigil.watch_table(format('vigil.%I', partition)::regclass);
+END $$;
+COMMENT ON FUNCTION vigil.create_partition(text, text, timestamptz, timestamptz) IS
+  'Makes one partition of a fact table for [starts_at, ends_at) and watches it for direct writes.';
+
+CREATE OR REPLACE FUNCTION vigil.missing_partitions(
+    for_parent text DEFAULT NULL, at timestamptz DEFAULT now())
+  RETURNS TABLE (parent text, partition text, starts_at timestamptz, ends_at timestamptz)
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+DECLARE
+  policy vigil.partition_policy;
+  slot timestamptz;
+  slot_end timestamptz;
+  covered timestamptz;
+BEGIN
+  FOR policy IN
+    SELECT * FROM vigil.partition_policy p WHERE p.enabled AND (for_parent IS NULL OR p.parent = for_parent)
+    ORDER BY p.parent
+  LOOP
+    parent := policy.parent;
+    slot := vigil.partition_start(policy.width, at - policy.past);
+    WHILE slot <= at + policy.ahead LOOP
+      slot_end := vigil.partition_next(policy.width, slot);
+      starts_at := slot;
+      -- Another width may have left partitions that cover a part of the slot: fill the gaps.
+      WHILE starts_at < slot_end LOOP
+        SELECT max(p.ends_at) INTO covered FROM vigil.partitions p
+        WHERE p.parent = policy.parent AND p.starts_at <= missing_partitions.starts_at
+          AND p.ends_at > missing_partitions.starts_at;
+        IF covered IS NOT NULL THEN
+          starts_at := covered;
+        ELSE
+          SELECT least(slot_end, min(p.starts_at)) INTO ends_at FROM vigil.partitions p
+          WHERE p.parent = policy.parent AND p.starts_at > missing_partitions.starts_at;
+          partition := vigil.partition_name(policy.parent, policy.width, starts_at);
+          RETURN NEXT;
+          starts_at := ends_at;
+        END IF;
+      END LOOP;
+      slot := slot_end;
+    END LOOP;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION vigil.missing_partitions(text, timestamptz) IS
+  'Partitions that the policy wants and that do not exist: what vigil.maintain_partitions() would make.';
+
+CREATE OR REPLACE FUNCTION vigil.maintain_partitions(
+    for_parent text DEFAULT NULL, at timestamptz DEFAULT now())
+  RETURNS TABLE (parent text, partition text, starts_at timestamptz, ends_at timestamptz)
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
+  SET lock_timeout = '2s'
+AS $$
+DECLARE
+  missing record;
+BEGIN
+  -- One at a time; whoever comes second finds nothing missing.
+  PERFORM pg_advisory_xact_lock(hashtextextended('vigil.maintain_partitions', 0));
+  FOR missing IN SELECT * FROM vigil.missing_partitions(for_parent, at) LOOP
+    BEGIN
+      PERFORM vigil.create_partition(missing.parent, missing.partition, missing.starts_at,
+                                     missing.ends_at);
+      parent := missing.parent;
+      partition := missing.partition;
+      starts_at := missing.starts_at;
+      ends_at := missing.ends_at;
+      RETURN NEXT;
+    EXCEPTION
+      WHEN lock_not_available THEN
+        RAISE WARNING 'partition % was not made: table vigil.% is locked by process %',
+          missing.partition, missing.parent,
+          coalesce((SELECT string_agg(DISTINCT l.pid::text, ', ') FROM pg_locks l
+                    WHERE l.relation = format('vigil.%I', missing.parent)::regclass AND l.granted
+                      AND l.pid <> pg_backend_pid()), 'unknown')
+          USING HINT = 'The next run tries again.';
+      WHEN duplicate_table THEN
+        RAISE WARNING 'partition % was not made: a table of this name exists', missing.partition
+          USING HINT = format('ALTER TABLE vigil.%I ATTACH PARTITION vigil.%I FOR VALUES FROM (%L) TO (%L);',
+                              missing.parent, missing.partition, missing.starts_at, missing.ends_at);
+    END;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION vigil.maintain_partitions(text, timestamptz) IS
+  'Makes the partitions that vigil.partition_policy wants around a time (default now) and returns them; nothing when all exist. Waits at most 2 s for a lock, then warns and leaves it to the next run.';
+
+CREATE OR REPLACE FUNCTION vigil.ensure_partitions(parent text, times timestamptz[]) RETURNS boolean
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+BEGIN
+  IF NOT EXISTS (
+    SELECT FROM vigil.partition_policy p, unnest(times) AS t
+    WHERE p.parent = ensure_partitions.parent AND p.enabled
+      AND t >= vigil.partition_start(p.width, now() - p.past) AND t <= now() + p.ahead)
+  THEN
+    RETURN false;
+  END IF;
+  PERFORM vigil.maintain_partitions(parent);
+  RETURN true;
+END $$;
+COMMENT ON FUNCTION vigil.ensure_partitions(text, timestamptz[]) IS
+  'Makes partitions when the policy wants one for any of the times: how ingest works before the first maintenance.';

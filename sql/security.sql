@@ -1,0 +1,38 @@
+CREATE OR REPLACE FUNCTION vigil.grant_ingest(role regrole) RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+BEGIN
+  EXECUTE format('GRANT USAGE ON SCHEMA vigil TO %s', role);
+  EXECUTE format('GRANT EXECUTE ON FUNCTION vigil.track_event(jsonb), vigil.track_batch(jsonb), '
+                 'vigil.track_error(jsonb), vigil.capture_sentry(uuid, text), '
+                 'vigil.capture_sentry(uuid, bytea) TO %s', role);
+END $$;
+COMMENT ON FUNCTION vigil.grant_ingest(regrole) IS
+  'Lets a role write through the ingest functions, and nothing else.';
+
+CREATE OR REPLACE FUNCTION vigil.grant_read(role regrole) RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+BEGIN
+  EXECUTE format('GRANT USAGE ON SCHEMA vigil TO %s', role);
+  EXECUTE format('GRANT SELECT ON vigil.module_events, vigil.module_analytics_hourly, '
+                 'vigil.module_analytics_daily, vigil.module_errors, vigil.module_error_groups, '
+                 'vigil.module_performance_baselines, vigil.module_alerts, vigil.module_alert_rules, '
+                 'vigil.metrics, vigil.partitions, vigil.rollup_lag, vigil.jobs TO %s', role);
+END $$;
+COMMENT ON FUNCTION vigil.grant_read(regrole) IS
+  'Lets a role read the views that dashboards use, of all modules.';
+
+-- Nothing is for everybody: the two functions above say what a role may do.
+REVOKE ALL ON ALL TABLES IN SCHEMA vigil FROM PUBLIC;
+DO $$
+DECLARE
+  routine regprocedure;
+BEGIN
+  FOR routine IN
+    SELECT p.oid FROM pg_catalog.pg_proc p
+    WHERE p.pronamespace = 'vigil'::regnamespace AND (p.prosecdef OR p.provolatile = 'v')
+  LOOP
+    EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', routine);
+  END LOOP;
+END $$;

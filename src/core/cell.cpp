@@ -1,0 +1,223 @@
+#include "core/cell.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+namespace vigil {
+
+namespace {
+
+constexpr std::uint8_t kVersion = 1;
+constexpr std::string_view kType = "vigil.cell";
+
+std::uint64_t sum_of(std::uint64_t left, std::uint64_t right) {
+  std::uint64_t sum = 0;
+  if (__builtin_add_overflow(left, right, &sum))
+    throw Error(Code::kNumericOutOfRange, "count in a cell is out of range",
+                "A cell counts up to 2^64 - 1.");
+  return sum;
+}
+
+std::span<const std::uint8_t> bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+template <typename Sketch>
+void write_sketch(const Sketch& sketch, Bytes& out) {
+  Bytes bytes(out.get_allocator());
+  sketch.write(bytes);
+  ByteWriter writer(out);
+  writer.varint(bytes.size());
+  writer.raw(bytes);
+}
+
+template <typename Sketch>
+Sketch read_sketch(ByteReader& in, std::pmr::memory_resource* resource) {
+  const std::uint64_t size = in.varint();
+  if (size > in.left()) in.fail("it ends too early");
+  return Sketch::read(in.raw(static_cast<std::size_t>(size)), resource);
+}
+
+}  // namespace
+
+void Breakdown::add(std::string_view name, std::uint64_t times) {
+  auto found = counts_.find(name);
+  if (found == counts_.end()) found = counts_.emplace(name, 0).first;
+  found->second = sum_of(found->second, times);
+}
+
+void Breakdown::merge(const Breakdown& other) {
+  for (const auto& [name, count] : other.counts_) add(name, count);
+}
+
+void Breakdown::fold(std::size_t limit) {
+  if (counts_.size() <= limit) return;
+  std::vector<std::pair<std::uint64_t, std::string_view>> ranked;
+  ranked.reserve(counts_.size());
+  for (const auto& [name, count] : counts_)
+    if (name != kOther) ranked.emplace_back(count, name);
+  if (ranked.size() <= limit) return;
+  std::sort(ranked.begin(), ranked.end(), [](const auto& left, const auto& right) {
+    return left.first != right.first ? left.first > right.first : left.second < right.second;
+  });
+  std::uint64_t others = 0;
+  for (std::size_t i = limit; i < ranked.size(); ++i) {
+    others = sum_of(others, ranked[i].first);
+    counts_.erase(counts_.find(ranked[i].second));
+  }
+  add(kOther, others);
+}
+
+void Breakdown::write(ByteWriter& out) const {
+  out.varint(counts_.size());
+  for (const auto& [name, count] : counts_) {
+    out.text(name);
+    out.varint(count);
+  }
+}
+
+void Breakdown::read(ByteReader& in) {
+  const std::uint64_t size = in.varint();
+  if (size > in.left()) in.fail("it ends too early");
+  for (std::uint64_t i = 0; i < size; ++i) {
+    const std::string_view name = in.text();
+    if (!counts_.empty() && name <= counts_.rbegin()->first) in.fail("names are out of order");
+    const std::uint64_t count = in.varint();
+    if (count == 0) in.fail("a name has no count");
+    counts_.emplace_hint(counts_.end(), name, count);
+  }
+}
+
+Cell::Cell(std::pmr::memory_resource* resource)
+    : duration(resource),
+      value(resource),
+      sites(resource),
+      sessions(resource),
+      users(resource),
+      names(resource),
+      countries(resource),
+      devices(resource),
+      browsers(resource) {}
+
+void Cell::note_time(std::int64_t first, std::int64_t last) {
+  first_time = count == 0 ? first : std::min(first_time, first);
+  last_time = count == 0 ? last : std::max(last_time, last);
+}
+
+void Cell::note_memory(std::uint64_t samples, __int128 sum, std::int64_t largest) {
+  if (samples == 0) return;
+  memory_max = memory_count == 0 ? largest : std::max(memory_max, largest);
+  memory_count = sum_of(memory_count, samples);
+  memory_sum += sum;
+}
+
+void Cell::add(const Observation& seen) {
+  note_time(seen.time, seen.time);
+  count = sum_of(count, 1);
+  if (seen.success) ++(*seen.success ? successes : failures);
+  if (seen.duration && std::isfinite(*seen.duration)) duration.add(*seen.duration);
+  if (seen.value && std::isfinite(*seen.value)) value.add(*seen.value);
+  if (seen.memory) note_memory(1, *seen.memory, *seen.memory);
+  if (seen.site) sites.add_bytes(*seen.site);
+  if (seen.session) sessions.add_bytes(bytes_of(*seen.session));
+  if (seen.user) users.add_bytes(bytes_of(*seen.user));
+  names.add(seen.name);
+  if (seen.country) countries.add(*seen.country);
+  if (seen.device) devices.add(*seen.device);
+  if (seen.browser) browsers.add(*seen.browser);
+}
+
+void Cell::merge(const Cell& other) {
+  if (other.count == 0) return;
+  note_time(other.first_time, other.last_time);
+  count = sum_of(count, other.count);
+  successes = sum_of(successes, other.successes);
+  failures = sum_of(failures, other.failures);
+  note_memory(other.memory_count, other.memory_sum, other.memory_max);
+  duration.merge(other.duration);
+  value.merge(other.value);
+  sites.merge(other.sites);
+  sessions.merge(other.sessions);
+  users.merge(other.users);
+  names.merge(other.names);
+  countries.merge(other.countries);
+  devices.merge(other.devices);
+  browsers.merge(other.browsers);
+}
+
+void Cell::fold(std::size_t limit) {
+  names.fold(limit);
+  countries.fold(limit);
+  devices.fold(limit);
+  browsers.fold(limit);
+}
+
+void Cell::write(Bytes& out) const {
+  ByteWriter writer(out);
+  writer.fixed(kVersion);
+  writer.varint(count);
+  if (count == 0) return;
+  writer.varint(successes);
+  writer.varint(failures);
+  writer.signed_varint(first_time);
+  writer.signed_varint(last_time);
+  writer.varint(memory_count);
+  if (memory_count > 0) {
+    writer.fixed(static_cast<std::uint64_t>(memory_sum));
+    writer.fixed(static_cast<std::int64_t>(memory_sum >> 64));
+    writer.signed_varint(memory_max);
+  }
+  write_sketch(duration, out);
+  write_sketch(value, out);
+  write_sketch(sites, out);
+  write_sketch(sessions, out);
+  write_sketch(users, out);
+  names.write(writer);
+  countries.write(writer);
+  devices.write(writer);
+  browsers.write(writer);
+}
+
+Cell Cell::read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource) {
+  ByteReader in(bytes, kType);
+  Cell cell(resource);
+  if (in.fixed<std::uint8_t>() != kVersion) in.fail("its version is unknown");
+  cell.count = in.varint();
+  if (cell.count == 0) {
+    in.finish();
+    return cell;
+  }
+  cell.successes = in.varint();
+  cell.failures = in.varint();
+  if (cell.successes > cell.count || cell.failures > cell.count - cell.successes)
+    in.fail("it counts more outcomes than events");
+  cell.first_time = in.signed_varint();
+  cell.last_time = in.signed_varint();
+  if (cell.first_time > cell.last_time) in.fail("its times are out of order");
+  cell.memory_count = in.varint();
+  if (cell.memory_count > 0) {
+    const auto low = in.fixed<std::uint64_t>();
+    const auto high = in.fixed<std::int64_t>();
+    cell.memory_sum = static_cast<__int128>(
+        (static_cast<unsigned __int128>(static_cast<std::uint64_t>(high)) << 64) | low);
+    cell.memory_max = in.signed_varint();
+    const __int128 bound = static_cast<__int128>(cell.memory_count) << 63;
+    if (cell.memory_sum > bound || cell.memory_sum < -bound)
+      in.fail("its memory sum is impossible");
+  }
+  cell.duration = read_sketch<Histogram>(in, resource);
+  cell.value = read_sketch<Histogram>(in, resource);
+  cell.sites = read_sketch<HyperLogLog>(in, resource);
+  cell.sessions = read_sketch<HyperLogLog>(in, resource);
+  cell.users = read_sketch<HyperLogLog>(in, resource);
+  cell.names.read(in);
+  cell.countries.read(in);
+  cell.devices.read(in);
+  cell.browsers.read(in);
+  in.finish();
+  return cell;
+}
+
+}  // namespace vigil

@@ -1,0 +1,103 @@
+// What one rollup cell holds. Every part is an integer count, an exact sum or a mergeable sketch,
+// so that cells merged in any order have equal bytes.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory_resource>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/bytes.hpp"
+#include "core/histogram.hpp"
+#include "core/hyperloglog.hpp"
+
+namespace vigil {
+
+// Counts by name, for example by country. The number of names is bounded by fold().
+class Breakdown {
+ public:
+  explicit Breakdown(std::pmr::memory_resource* resource) : counts_(resource) {}
+
+  void add(std::string_view name, std::uint64_t times = 1);
+  void merge(const Breakdown& other);
+
+  // Keeps the `limit` most frequent names (equal counts: by name) and sums the rest under kOther.
+  void fold(std::size_t limit);
+
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (const auto& [name, count] : counts_) visit(std::string_view(name), count);
+  }
+
+  void write(ByteWriter& out) const;
+  void read(ByteReader& in);
+
+  bool operator==(const Breakdown&) const = default;
+
+  static constexpr std::string_view kOther = "(other)";
+
+ private:
+  std::pmr::map<std::pmr::string, std::uint64_t, std::less<>> counts_;
+};
+
+// One fact as a cell sees it; views are only read during add().
+struct Observation {
+  std::int64_t time;  // microseconds, any epoch as long as it is always the same
+  std::string_view name;
+  std::optional<bool> success;
+  std::optional<double> duration;      // milliseconds; not finite counts as missing
+  std::optional<double> value;         // as duration, in the unit of the metric
+  std::optional<std::int64_t> memory;  // kilobytes
+  std::optional<std::span<const std::uint8_t>> site;
+  std::optional<std::string_view> session;
+  std::optional<std::string_view> user;
+  std::optional<std::string_view> country;
+  std::optional<std::string_view> device;
+  std::optional<std::string_view> browser;
+};
+
+// Stored format: byte 0 version (1), varint count; if not zero: varint successes, varint failures,
+// signed varint first and last time, memory (varint count, 16-byte sum, signed varint largest),
+// then histogram, histogram, three hyperloglogs (each varint length and bytes), four breakdowns
+// (varint number, then name and varint count, by name).
+class Cell {
+ public:
+  explicit Cell(std::pmr::memory_resource* resource);
+
+  void add(const Observation& observation);
+
+  // Throws Error{kNumericOutOfRange} when a count would pass 2^64 - 1.
+  void merge(const Cell& other);
+
+  // Bounds every breakdown; the last step of an aggregate, never in between.
+  void fold(std::size_t limit);
+
+  void write(Bytes& out) const;
+  static Cell read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource);
+
+  std::uint64_t count = 0;
+  std::uint64_t successes = 0;
+  std::uint64_t failures = 0;
+  std::int64_t first_time = 0;  // of no meaning while count is 0
+  std::int64_t last_time = 0;
+  std::uint64_t memory_count = 0;
+  __int128 memory_sum = 0;
+  std::int64_t memory_max = 0;
+  Histogram duration;
+  Histogram value;
+  HyperLogLog sites;
+  HyperLogLog sessions;
+  HyperLogLog users;
+  Breakdown names;
+  Breakdown countries;
+  Breakdown devices;
+  Breakdown browsers;
+
+ private:
+  void note_time(std::int64_t first, std::int64_t last);
+  void note_memory(std::uint64_t samples, __int128 sum, std::int64_t largest);
+};
+
+}  // namespace vigil

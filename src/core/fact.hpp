@@ -1,0 +1,147 @@
+// How a client's object becomes a row: the columns of the fact tables, the keys that fill them, and
+// the checks a value must pass. Independent of where the object came from (jsonb, an envelope).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/error.hpp"
+#include "core/uuid.hpp"
+
+namespace vigil {
+
+enum class ColumnType { kUuid, kText, kDouble, kBigint, kInteger, kBoolean, kObject, kTime };
+
+// One column: its SQL name and what may fill it. Keys are compared without case and underscores, so
+// moduleId, module_id and ModuleID are one.
+struct Column {
+  std::string_view name;
+  ColumnType type;
+  bool required = false;
+  std::size_t longest = 0;                 // characters of a text; 0 = payload limit
+  std::array<std::string_view, 3> keys{};  // further keys, besides the name; lower case
+};
+
+enum class EventColumn {
+  kModuleId,
+  kVersionId,
+  kSiteId,
+  kCreatedAt,
+  kDuration,
+  kValue,
+  kMemory,
+  kSuccess,
+  kType,
+  kName,
+  kCategory,
+  kSubject,
+  kStatus,
+  kUnit,
+  kPagePath,
+  kSessionId,
+  kUserKey,
+  kUserAgent,
+  kIpHash,
+  kCountry,
+  kDevice,
+  kBrowser,
+  kOs,
+  kEnvironment,
+  kTraceId,
+  kExternalId,
+  kPayload,
+  kMetadata,
+};
+
+enum class ErrorColumn {
+  kModuleId,
+  kVersionId,
+  kSiteId,
+  kCreatedAt,
+  kLine,
+  kColumn,
+  kHandled,
+  kType,
+  kName,
+  kMessage,
+  kStack,
+  kFingerprint,
+  kLevel,
+  kPlatform,
+  kFilePath,
+  kPagePath,
+  kPageTitle,
+  kSessionId,
+  kUserKey,
+  kUserAgent,
+  kIpHash,
+  kCountry,
+  kDevice,
+  kBrowser,
+  kBrowserVersion,
+  kOs,
+  kEnvironment,
+  kTraceId,
+  kExternalId,
+  kState,
+  kSettings,
+  kTags,
+  kContext,
+};
+
+// The columns in the order of the enumerations above.
+std::span<const Column> event_columns();
+std::span<const Column> error_columns();
+
+// Index of the column that the key fills, or -1.
+int find_column(std::span<const Column> columns, std::string_view key);
+
+// A member of the client's object. Objects and arrays are opaque here.
+struct JsonValue {
+  enum class Kind { kNull, kBoolean, kNumber, kText, kObject, kArray };
+  Kind kind = Kind::kNull;
+  bool boolean = false;
+  double number = 0;
+  std::string_view text;            // kText; kNumber: as written
+  const void* container = nullptr;  // kObject, kArray
+};
+
+// A value that passed its checks. Text views are as long-lived as their source.
+struct Field {
+  bool present = false;
+  bool boolean = false;
+  double number = 0;
+  std::int64_t integer = 0;  // kBigint, kInteger; kTime: microseconds since the Unix epoch
+  Uuid uuid{};
+  std::string_view text;
+  const void* container = nullptr;
+};
+
+// Why an item cannot be stored.
+struct Rejection {
+  Code code;
+  std::string reason;
+  std::string hint;
+};
+
+// Checks the value for the column. Null leaves the field absent.
+std::optional<Rejection> read_field(const Column& column, const JsonValue& value, Field& field);
+
+// The first required column without a value, as a rejection.
+std::optional<Rejection> missing_field(std::span<const Column> columns,
+                                       std::span<const Field> fields);
+
+// Key of the payload that names the subject of an event of this type; empty = the event's own name;
+// null = events of this type have no subject.
+std::optional<std::string_view> subject_key(std::string_view event_type);
+
+// What an event says of its success: by an explicit flag, an HTTP status, or its name; otherwise
+// unknown.
+std::optional<bool> judge_success(std::string_view event_type, std::string_view event_name,
+                                  std::string_view status);
+
+}  // namespace vigil

@@ -1,0 +1,210 @@
+// The one-pass aggregate of the roller and the readers of its result.
+#include "core/cell.hpp"
+
+#include "pg/value_io.hpp"
+
+using namespace vigil;
+using namespace vigil::pg;
+
+namespace {
+
+std::optional<std::string_view> text_argument(FunctionCallInfo fcinfo, int number) {
+  if (PG_ARGISNULL(number)) return std::nullopt;
+  return text_view(PG_GETARG_DATUM(number));
+}
+
+Observation observation(FunctionCallInfo fcinfo) {
+  if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+    throw Error(Code::kNullValue, "time and name of an event must not be null");
+  Observation seen{};
+  seen.time = PG_GETARG_TIMESTAMPTZ(1);
+  seen.name = text_view(PG_GETARG_DATUM(2));
+  if (!PG_ARGISNULL(3)) seen.success = PG_GETARG_BOOL(3);
+  if (!PG_ARGISNULL(4)) seen.duration = PG_GETARG_FLOAT8(4);
+  if (!PG_ARGISNULL(5)) seen.value = PG_GETARG_FLOAT8(5);
+  if (!PG_ARGISNULL(6)) seen.memory = PG_GETARG_INT64(6);
+  if (!PG_ARGISNULL(7))
+    seen.site = std::span<const std::uint8_t>(PG_GETARG_UUID_P(7)->data, UUID_LEN);
+  seen.session = text_argument(fcinfo, 8);
+  seen.user = text_argument(fcinfo, 9);
+  seen.country = text_argument(fcinfo, 10);
+  seen.device = text_argument(fcinfo, 11);
+  seen.browser = text_argument(fcinfo, 12);
+  return seen;
+}
+
+// {"name": count, ...} as jsonb; the order of the keys is jsonb's own.
+Datum breakdown_json(const Breakdown& breakdown) {
+  JsonbParseState* state = nullptr;
+  call([&] { pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr); });
+  breakdown.for_each([&](std::string_view name, std::uint64_t count) {
+    const std::string digits = std::to_string(count);
+    const char* text = digits.c_str();
+    call([&] {
+      JsonbValue key{};
+      key.type = jbvString;
+      key.val.string.val = const_cast<char*>(name.data());
+      key.val.string.len = static_cast<int>(name.size());
+      pushJsonbValue(&state, WJB_KEY, &key);
+      JsonbValue number{};
+      number.type = jbvNumeric;
+      number.val.numeric = DatumGetNumeric(DirectFunctionCall3(
+          numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+      pushJsonbValue(&state, WJB_VALUE, &number);
+    });
+  });
+  return call([&] {
+    JsonbValue* object = pushJsonbValue(&state, WJB_END_OBJECT, nullptr);
+    return JsonbPGetDatum(JsonbValueToJsonb(object));
+  });
+}
+
+const Breakdown& breakdown_named(const Cell& cell, std::string_view name) {
+  if (name == "names") return cell.names;
+  if (name == "countries") return cell.countries;
+  if (name == "devices") return cell.devices;
+  if (name == "browsers") return cell.browsers;
+  throw Error(Code::kInvalidArgument, "unknown breakdown \"" + std::string(name) + "\"", {},
+              "It is one of names, countries, devices, browsers.");
+}
+
+const HyperLogLog& uniques_named(const Cell& cell, std::string_view name) {
+  if (name == "sites") return cell.sites;
+  if (name == "sessions") return cell.sessions;
+  if (name == "users") return cell.users;
+  throw Error(Code::kInvalidArgument, "unknown set \"" + std::string(name) + "\"", {},
+              "It is one of sites, sessions, users.");
+}
+
+const Histogram& distribution_named(const Cell& cell, std::string_view name) {
+  if (name == "duration") return cell.duration;
+  if (name == "value") return cell.value;
+  throw Error(Code::kInvalidArgument, "unknown distribution \"" + std::string(name) + "\"", {},
+              "It is one of duration, value.");
+}
+
+std::int64_t as_bigint(std::uint64_t count) {
+  if (count > static_cast<std::uint64_t>(PG_INT64_MAX))
+    throw Error(Code::kNumericOutOfRange, "count is out of range for type bigint");
+  return static_cast<std::int64_t>(count);
+}
+
+std::int64_t cell_number(const Cell& cell, std::string_view name) {
+  if (name == "count") return as_bigint(cell.count);
+  if (name == "successes") return as_bigint(cell.successes);
+  if (name == "failures") return as_bigint(cell.failures);
+  if (name == "memory_count") return as_bigint(cell.memory_count);
+  throw Error(Code::kInvalidArgument, "unknown number \"" + std::string(name) + "\"");
+}
+
+}  // namespace
+
+extern "C" {
+
+VIGIL_VALUE_IO(cell, vigil::Cell)
+
+PG_FUNCTION_INFO_V1(vigil_cell_add);
+Datum vigil_cell_add(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    auto& state = state_argument<Cell>(fcinfo);
+    state.value().add(observation(fcinfo));
+    return state.datum();
+  });
+}
+
+PG_FUNCTION_INFO_V1(vigil_cell_merge);
+Datum vigil_cell_merge(PG_FUNCTION_ARGS) {
+  if (PG_ARGISNULL(0) && PG_ARGISNULL(1)) PG_RETURN_NULL();
+  return entry([&] {
+    auto& state = state_argument<Cell>(fcinfo);
+    if (!PG_ARGISNULL(1)) state.value().merge(*Reading<Cell>(PG_GETARG_DATUM(1)));
+    return state.datum();
+  });
+}
+
+PG_FUNCTION_INFO_V1(vigil_cell_fold);
+Datum vigil_cell_fold(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    constexpr std::size_t kNames = 200;
+    ContextResource resource(CurrentMemoryContext);
+    // The state may be shared with another aggregate: fold a copy.
+    Bytes bytes(&resource);
+    const Reading<Cell> state(PG_GETARG_DATUM(0));
+    state->write(bytes);
+    Cell folded = Cell::read(bytes, &resource);
+    folded.fold(kNames);
+    return flat_datum(folded);
+  });
+}
+
+PG_FUNCTION_INFO_V1(vigil_cell_number);
+Datum vigil_cell_number(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    const Reading<Cell> cell(PG_GETARG_DATUM(0));
+    return Int64GetDatum(cell_number(*cell, text_view(PG_GETARG_DATUM(1))));
+  });
+}
+
+PG_FUNCTION_INFO_V1(vigil_cell_time);
+Datum vigil_cell_time(PG_FUNCTION_ARGS) {
+  bool empty = false;
+  const Datum result = entry([&] {
+    const Reading<Cell> cell(PG_GETARG_DATUM(0));
+    empty = cell->count == 0;
+    return TimestampTzGetDatum(PG_GETARG_BOOL(1) ? cell->last_time : cell->first_time);
+  });
+  if (empty) PG_RETURN_NULL();
+  return result;
+}
+
+// Average and largest memory, kilobytes.
+PG_FUNCTION_INFO_V1(vigil_cell_memory_avg);
+Datum vigil_cell_memory_avg(PG_FUNCTION_ARGS) {
+  bool empty = false;
+  const Datum result = entry([&] {
+    const Reading<Cell> cell(PG_GETARG_DATUM(0));
+    empty = cell->memory_count == 0;
+    const auto sum = static_cast<long double>(cell->memory_sum);
+    return Float8GetDatum(
+        empty ? 0 : static_cast<double>(sum / static_cast<long double>(cell->memory_count)));
+  });
+  if (empty) PG_RETURN_NULL();
+  return result;
+}
+
+PG_FUNCTION_INFO_V1(vigil_cell_memory_max);
+Datum vigil_cell_memory_max(PG_FUNCTION_ARGS) {
+  bool empty = false;
+  const Datum result = entry([&] {
+    const Reading<Cell> cell(PG_GETARG_DATUM(0));
+    empty = cell->memory_count == 0;
+    return Int64GetDatum(cell->memory_max);
+  });
+  if (empty) PG_RETURN_NULL();
+  return result;
+}
+
+PG_FUNCTION_INFO_V1(vigil_cell_distribution);
+Datum vigil_cell_distribution(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    const Reading<Cell> cell(PG_GETARG_DATUM(0));
+    return flat_datum(distribution_named(*cell, text_view(PG_GETARG_DATUM(1))));
+  });
+}
+
+PG_FUNCTION_INFO_V1(vigil_cell_uniques);
+Datum vigil_cell_uniques(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    const Reading<Cell> cell(PG_GETARG_DATUM(0));
+    return flat_datum(uniques_named(*cell, text_view(PG_GETARG_DATUM(1))));
+  });
+}
+
+PG_FUNCTION_INFO_V1(vigil_cell_breakdown);
+Datum vigil_cell_breakdown(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    const Reading<Cell> cell(PG_GETARG_DATUM(0));
+    return breakdown_json(breakdown_named(*cell, text_view(PG_GETARG_DATUM(1))));
+  });
+}
+}

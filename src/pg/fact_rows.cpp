@@ -1,0 +1,284 @@
+#include "pg/fact_rows.hpp"
+
+#include <ctime>
+#include <set>
+
+extern "C" {
+#include "catalog/namespace.h"
+}
+
+namespace vigil::pg {
+
+namespace {
+
+constexpr std::int64_t kPostgresEpoch =
+    (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * static_cast<std::int64_t>(SECS_PER_DAY) * 1000000;
+
+Oid type_of(ColumnType type) {
+  switch (type) {
+    case ColumnType::kUuid:
+      return UUIDOID;
+    case ColumnType::kText:
+      return TEXTOID;
+    case ColumnType::kDouble:
+      return FLOAT8OID;
+    case ColumnType::kBigint:
+      return INT8OID;
+    case ColumnType::kInteger:
+      return INT4OID;
+    case ColumnType::kBoolean:
+      return BOOLOID;
+    case ColumnType::kObject:
+      return JSONBOID;
+    case ColumnType::kTime:
+      return TIMESTAMPTZOID;
+  }
+  throw Error(Code::kInternal, "unknown column type");
+}
+
+void add_field(ArrayBuilder& array, ColumnType type, const Field& field) {
+  if (!field.present) return array.add_null();
+  switch (type) {
+    case ColumnType::kUuid:
+      return array.add(PointerGetDatum(field.uuid.bytes.data()));
+    case ColumnType::kText:
+      return array.add_text(field.text);
+    case ColumnType::kDouble:
+      return array.add(Float8GetDatum(field.number));
+    case ColumnType::kBigint:
+      return array.add(Int64GetDatum(field.integer));
+    case ColumnType::kInteger:
+      return array.add(Int32GetDatum(static_cast<std::int32_t>(field.integer)));
+    case ColumnType::kBoolean:
+      return array.add(BoolGetDatum(field.boolean));
+    case ColumnType::kObject:
+      return array.add(PointerGetDatum(field.container));
+    case ColumnType::kTime:
+      return array.add(TimestampTzGetDatum(field.integer - kPostgresEpoch));
+  }
+}
+
+// A statement's text that lives as long as the backend: its plan does, too.
+const char* keep_sql(const std::string& sql) {
+  const char* text = sql.c_str();
+  return call([&] { return MemoryContextStrdup(TopMemoryContext, text); });
+}
+
+// "id, module_id, ..." and "$1::uuid[], $2::uuid[], ...".
+std::string column_list(const FactTable& table) {
+  std::string list = "id";
+  for (const Column& column : table.columns) list += ", " + std::string(column.name);
+  return list;
+}
+
+std::string unnest_list(const FactTable& table) {
+  static constexpr const char* kTypes[] = {"uuid",    "text",    "float8", "bigint",
+                                           "integer", "boolean", "jsonb",  "timestamptz"};
+  std::string list = "unnest($1::uuid[]";
+  for (std::size_t i = 0; i < table.columns.size(); ++i)
+    list += ", $" + std::to_string(i + 2) +
+            "::" + kTypes[static_cast<std::size_t>(table.columns[i].type)] + "[]";
+  return list + ")";
+}
+
+std::string insert_sql(const FactTable& table) {
+  const std::string columns = column_list(table);
+  return "INSERT INTO vigil." + std::string(table.name) + " (" + columns + ") SELECT * FROM " +
+         unnest_list(table);
+}
+
+std::string quarantine_sql(const FactTable& table) {
+  return "INSERT INTO vigil.quarantine (module_id, id, fact, created_at, reason, content) "
+         "SELECT module_id, id, '" +
+         std::string(table.name) +
+         "', created_at, 'no partition holds the event time', to_jsonb(r) FROM " +
+         unnest_list(table) + " AS r (" + column_list(table) + ")";
+}
+
+// The ids of a whole batch cost one draw of randomness.
+class IdMaker {
+ public:
+  IdMaker(std::size_t count, std::pmr::memory_resource* resource) : random_(count * 10, resource) {
+    if (!pg_strong_random(random_.data(), random_.size()))
+      throw Error(Code::kInternal, "could not generate random values");
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    millis_ = static_cast<std::uint64_t>(now.tv_sec) * 1000 +
+              static_cast<std::uint64_t>(now.tv_nsec) / 1000000;
+  }
+
+  Uuid next() {
+    const std::span<const std::uint8_t, 10> random(random_.data() + used_, 10);
+    used_ += 10;
+    return make_uuid_v7(millis_, random);
+  }
+
+ private:
+  std::pmr::vector<std::uint8_t> random_;
+  std::size_t used_ = 0;
+  std::uint64_t millis_ = 0;
+};
+
+struct ClientKey {
+  Uuid module;
+  Uuid key;
+  std::size_t row;
+  bool operator<(const ClientKey& other) const {
+    return std::tie(module, key, row) < std::tie(other.module, other.key, other.row);
+  }
+  bool same(const ClientKey& other) const { return module == other.module && key == other.key; }
+};
+
+Uuid uuid_result(std::uint64_t row, int column) {
+  Uuid uuid;
+  const pg_uuid_t* source = call([&] {
+    bool null = false;
+    return DatumGetUUIDP(
+        SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &null));
+  });
+  std::memcpy(uuid.bytes.data(), source->data, UUID_LEN);
+  return uuid;
+}
+
+// Writes the keys that are not known yet and returns them. Sorted keys keep two callers that send
+// the same ids from waiting for each other in a circle.
+std::pmr::set<std::pair<Uuid, Uuid>> claim(const std::pmr::vector<ClientKey>& keys,
+                                           std::pmr::memory_resource* resource) {
+  static Statement insert{
+      "INSERT INTO vigil.received_ids (module_id, key) SELECT * FROM unnest($1::uuid[], "
+      "$2::uuid[]) "
+      "ON CONFLICT DO NOTHING RETURNING module_id, key"};
+  ArrayBuilder modules(UUIDOID);
+  ArrayBuilder ids(UUIDOID);
+  for (const ClientKey& key : keys) {
+    modules.add(PointerGetDatum(key.module.bytes.data()));
+    ids.add(PointerGetDatum(key.key.bytes.data()));
+  }
+  const Oid types[] = {UUIDARRAYOID, UUIDARRAYOID};
+  Datum values[] = {modules.build(), ids.build()};
+  const std::uint64_t rows = insert.run(types, values);
+  std::pmr::set<std::pair<Uuid, Uuid>> fresh(resource);
+  for (std::uint64_t i = 0; i < rows; ++i) fresh.emplace(uuid_result(i, 1), uuid_result(i, 2));
+  return fresh;
+}
+
+}  // namespace
+
+FactTable event_table() {
+  return {"events", event_columns(), at(EventColumn::kModuleId), at(EventColumn::kCreatedAt),
+          at(EventColumn::kExternalId)};
+}
+
+FactTable error_table() {
+  return {"errors", error_columns(), at(ErrorColumn::kModuleId), at(ErrorColumn::kCreatedAt),
+          at(ErrorColumn::kExternalId)};
+}
+
+void FactRows::drop_known(IngestCounts& counts) {
+  std::pmr::vector<ClientKey> keys(resource_);
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    const Field& id = rows_[i][table_.external_id];
+    if (id.present)
+      keys.push_back({rows_[i][table_.module].uuid, name_uuid(table_.name, id.text), i});
+  }
+  if (keys.empty()) return;
+  std::sort(keys.begin(), keys.end());
+  Choice known(rows_.size(), 0, resource_);
+  std::pmr::vector<ClientKey> first(resource_);
+  for (const ClientKey& key : keys) {
+    if (!first.empty() && first.back().same(key))
+      known[key.row] = 1;
+    else
+      first.push_back(key);
+  }
+  const auto fresh = claim(first, resource_);
+  for (const ClientKey& key : first)
+    if (!fresh.contains({key.module, key.key})) known[key.row] = 1;
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    if (known[i]) continue;
+    if (kept != i) rows_[kept] = std::move(rows_[i]);
+    ++kept;
+  }
+  counts.duplicate += static_cast<std::int32_t>(rows_.size() - kept);
+  rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(kept), rows_.end());
+}
+
+// For each row whether a partition holds its time. The lock is kept, so it stays true.
+FactRows::Choice FactRows::find_partitions() const {
+  Choice placed(rows_.size(), 0, resource_);
+  std::pmr::vector<Datum> times(resource_);
+  times.reserve(rows_.size());
+  for (const Row& row : rows_)
+    times.push_back(TimestampTzGetDatum(row[table_.created_at].integer - kPostgresEpoch));
+  call([&] {
+    const Oid oid = get_relname_relid(table_.name, get_namespace_oid("vigil", false));
+    Relation relation = table_open(oid, RowExclusiveLock);
+    PartitionKey key = RelationGetPartitionKey(relation);
+    PartitionDesc partitions = RelationGetPartitionDesc(relation, false);
+    for (std::size_t i = 0; i < times.size() && partitions->nparts > 0; ++i) {
+      bool equal = false;
+      const int bound = partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
+                                                      partitions->boundinfo, 1, &times[i], &equal);
+      placed[i] = partitions->boundinfo->indexes[bound + 1] >= 0;
+    }
+    table_close(relation, NoLock);
+  });
+  return placed;
+}
+
+// Makes the partitions that the policy wants anyway; false when it wants none of the missing.
+bool FactRows::ensure_partitions(const Choice& placed) const {
+  static Statement ensure{"SELECT vigil.ensure_partitions($1, $2)"};
+  ArrayBuilder times(TIMESTAMPTZOID);
+  for (std::size_t i = 0; i < rows_.size(); ++i)
+    if (!placed[i]) add_field(times, ColumnType::kTime, rows_[i][table_.created_at]);
+  if (times.size() == 0) return false;
+  const Oid types[] = {TEXTOID, TIMESTAMPTZARRAYOID};
+  Datum values[] = {text_datum(table_.name), times.build()};
+  ensure.run(types, values);
+  return call([&] {
+    bool null = false;
+    return DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
+  });
+}
+
+std::int32_t FactRows::write(const Choice& choice, char wanted, Statement& statement) const {
+  const auto count = static_cast<std::size_t>(std::count(choice.begin(), choice.end(), wanted));
+  if (count == 0) return 0;
+  IdMaker maker(count, resource_);
+  std::pmr::vector<Uuid> ids(resource_);
+  ids.reserve(count);
+  for (std::size_t i = 0; i < count; ++i) ids.push_back(maker.next());
+  ArrayBuilder id_array(UUIDOID);
+  for (const Uuid& id : ids) id_array.add(PointerGetDatum(id.bytes.data()));
+  std::pmr::vector<Oid> types({UUIDARRAYOID}, resource_);
+  std::pmr::vector<Datum> values({id_array.build()}, resource_);
+  for (std::size_t i = 0; i < table_.columns.size(); ++i) {
+    const ColumnType type = table_.columns[i].type;
+    ArrayBuilder array(type_of(type));
+    for (std::size_t row = 0; row < rows_.size(); ++row)
+      if (choice[row] == wanted) add_field(array, type, rows_[row][i]);
+    types.push_back(array_of(type_of(type)));
+    values.push_back(array.build());
+  }
+  statement.run(types, values);
+  return static_cast<std::int32_t>(count);
+}
+
+void FactRows::store(IngestCounts& counts) {
+  if (rows_.empty()) return;
+  static Statement inserts[2];
+  static Statement quarantines[2];
+  const int which = table_.name == std::string_view("events") ? 0 : 1;
+  Statement& insert = inserts[which];
+  Statement& quarantine = quarantines[which];
+  if (insert.sql == nullptr) insert.sql = keep_sql(insert_sql(table_));
+  if (quarantine.sql == nullptr) quarantine.sql = keep_sql(quarantine_sql(table_));
+  Choice placed = find_partitions();
+  if (ensure_partitions(placed)) placed = find_partitions();
+  counts.accepted += write(placed, 1, insert);
+  counts.quarantined += write(placed, 0, quarantine);
+}
+
+}  // namespace vigil::pg

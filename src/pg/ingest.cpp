@@ -1,0 +1,314 @@
+#include "pg/ingest.hpp"
+
+#include <set>
+
+#include "core/digest.hpp"
+#include "core/fingerprint.hpp"
+#include "core/ip.hpp"
+#include "pg/settings.hpp"
+
+namespace vigil::pg {
+
+namespace {
+
+constexpr std::int64_t kPostgresEpoch =
+    (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * static_cast<std::int64_t>(SECS_PER_DAY) * 1000000;
+
+Datum empty_json() {
+  return call([] {
+    JsonbParseState* state = nullptr;
+    pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
+    return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, nullptr)));
+  });
+}
+
+void default_json(Field& field) {
+  if (!field.present) set_json(field, empty_json());
+}
+
+void default_text(Field& field, std::string_view text) {
+  if (!field.present && !text.empty()) set_text(field, text);
+}
+
+// The container of a jsonb that is ready to be stored.
+const void* container_of(const Field& field) {
+  return field.present ? json_container(PointerGetDatum(field.container)) : nullptr;
+}
+
+void upper_case(Texts& texts, Field& field) {
+  if (!field.present) return;
+  std::string text(field.text);
+  for (char& c : text)
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+  field.text = texts.keep(text);
+}
+
+}  // namespace
+
+void refuse(const Rejection& rejection) {
+  throw Error(rejection.code, rejection.reason, {}, rejection.hint);
+}
+
+std::optional<Rejection> check_size(std::string_view column, const void* container) {
+  const std::size_t size = json_size(container);
+  if (size <= static_cast<std::size_t>(settings::max_payload_bytes)) return std::nullopt;
+  return Rejection{Code::kLimitExceeded,
+                   "\"" + std::string(column) + "\" has " + std::to_string(size) +
+                       " bytes, the limit is " + std::to_string(settings::max_payload_bytes),
+                   "Raise vigil.max_payload_bytes, or send less."};
+}
+
+Ingest::Ingest(const char* source)
+    : source_(source),
+      resource_(CurrentMemoryContext),
+      texts_(&resource_),
+      events_(event_table(), &resource_),
+      errors_(error_table(), &resource_),
+      rejected_(&resource_),
+      releases_(&resource_) {}
+
+std::optional<Rejection> Ingest::read_members(std::span<const Member> members,
+                                              std::span<const Column> columns, Row& row, int rest) {
+  std::optional<JsonObject> others;
+  for (const Member& member : members) {
+    const int index = find_column(columns, member.key);
+    if (index < 0) {
+      if (rest < 0) continue;
+      if (!others) others.emplace();
+      others->add(member.key, member.value);
+      continue;
+    }
+    Field& field = row[static_cast<std::size_t>(index)];
+    // The column's own name wins over its other keys, whatever their order.
+    if (field.present) continue;
+    if (auto rejection = read_field(columns[static_cast<std::size_t>(index)], member.value, field))
+      return rejection;
+  }
+  if (auto missing = missing_field(columns, row)) return missing;
+  for (std::size_t i = 0; i < columns.size(); ++i) {
+    if (columns[i].type != ColumnType::kObject || !row[i].present) continue;
+    if (auto rejection = check_size(columns[i].name, row[i].container)) return rejection;
+    set_json(row[i], scrubbed_json(row[i].container));
+  }
+  return others ? keep_others(others->finish(), row[static_cast<std::size_t>(rest)]) : std::nullopt;
+}
+
+// Members that have no column are not lost; those of the object itself win.
+std::optional<Rejection> Ingest::keep_others(Datum others, Field& field) {
+  const void* container = json_container(others);
+  if (auto rejection = check_size("members without a column", container)) return rejection;
+  const Datum kept = scrubbed_json(container);
+  set_json(field, field.present ? call([&] {
+             return DirectFunctionCall2(jsonb_concat, kept, PointerGetDatum(field.container));
+           })
+                                : kept);
+  return std::nullopt;
+}
+
+void Ingest::set_now(Field& time) const {
+  if (time.present) return;
+  time.present = true;
+  time.integer = GetCurrentTransactionStartTimestamp() + kPostgresEpoch;
+}
+
+std::string_view Ingest::secret_key() {
+  if (!secret_.empty()) return secret_;
+  if (settings::ip_hash_key != nullptr && settings::ip_hash_key[0] != '\0')
+    return secret_ = settings::ip_hash_key;
+  static Statement select{"SELECT value FROM vigil.secrets WHERE name = 'ip_hash_key'"};
+  if (select.run({}, {}, nullptr, true) == 0)
+    throw Error(Code::kNullValue, "no key to hash IP addresses with", {},
+                "Set vigil.ip_hash_key, or insert a row ip_hash_key into vigil.secrets.");
+  const Datum key = call([] {
+    bool null = false;
+    return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null);
+  });
+  return secret_ = texts_.keep(text_view(key));
+}
+
+// The address and the user's id leave no trace but their keyed hashes.
+void Ingest::hide_person(Field& ip, Field& user) {
+  if (ip.present) ip.text = texts_.keep(hash_ip(ip.text, secret_key()));
+  if (user.present) {
+    const Digest digest = hmac_sha256(secret_key(), user.text);
+    user.text = texts_.keep(to_hex(digest).substr(0, 32));
+  }
+}
+
+std::optional<Rejection> Ingest::add_event(Row&& row) {
+  using enum EventColumn;
+  const void* payload = container_of(row[at(kPayload)]);
+  const void* metadata = container_of(row[at(kMetadata)]);
+  // Collectors put the client's time there.
+  if (!row[at(kCreatedAt)].present && metadata != nullptr)
+    (void)read_field(event_columns()[at(kCreatedAt)], member(metadata, "timestamp"),
+                     row[at(kCreatedAt)]);
+  set_now(row[at(kCreatedAt)]);
+  const std::string_view type = row[at(kType)].text;
+  if (!row[at(kSubject)].present) {
+    std::string_view subject;
+    if (const auto key = subject_key(type))
+      subject = key->empty() ? row[at(kName)].text : text_member(payload, *key);
+    set_text(row[at(kSubject)], subject);
+  }
+  default_text(row[at(kStatus)], text_member(payload, "statusCode"));
+  if (!row[at(kSuccess)].present) {
+    const std::string_view status = row[at(kStatus)].present ? row[at(kStatus)].text : "";
+    if (const auto success = judge_success(type, row[at(kName)].text, status)) {
+      row[at(kSuccess)].present = true;
+      row[at(kSuccess)].boolean = *success;
+    }
+  }
+  default_text(row[at(kDevice)], text_member(metadata, "device"));
+  default_text(row[at(kBrowser)], text_member(metadata, "browser"));
+  hide_person(row[at(kIpHash)], row[at(kUserKey)]);
+  upper_case(texts_, row[at(kCountry)]);
+  default_json(row[at(kPayload)]);
+  default_json(row[at(kMetadata)]);
+  events_.add(std::move(row));
+  return std::nullopt;
+}
+
+std::optional<Rejection> Ingest::add_error(Row&& row) {
+  using enum ErrorColumn;
+  set_now(row[at(kCreatedAt)]);
+  Field& fingerprint = row[at(kFingerprint)];
+  if (!fingerprint.present) {
+    const std::string_view stack = row[at(kStack)].present ? row[at(kStack)].text : "";
+    set_text(fingerprint,
+             texts_.keep(seed_fingerprint(row[at(kType)].text, row[at(kName)].text, stack)));
+  }
+  default_text(row[at(kLevel)], "error");
+  hide_person(row[at(kIpHash)], row[at(kUserKey)]);
+  upper_case(texts_, row[at(kCountry)]);
+  default_json(row[at(kTags)]);
+  default_json(row[at(kContext)]);
+  errors_.add(std::move(row));
+  return std::nullopt;
+}
+
+void Ingest::set_release(const Uuid& module, std::string_view release, Field& version) {
+  const std::string_view space(reinterpret_cast<const char*>(module.bytes.data()), UUID_LEN);
+  version.present = true;
+  version.uuid = name_uuid(space, release);
+  releases_.push_back({module, version.uuid, texts_.keep(release)});
+}
+
+// New releases are rare: look first, write only what is missing.
+void Ingest::write_releases() {
+  static Statement insert{
+      "INSERT INTO vigil.versions (module_id, version_id, release) "
+      "SELECT r.* FROM unnest($1::uuid[], $2::uuid[], $3::text[]) AS r (module_id, version_id, "
+      "name) "
+      "WHERE NOT EXISTS (SELECT FROM vigil.versions v WHERE v.module_id = r.module_id "
+      "AND v.version_id = r.version_id) ON CONFLICT DO NOTHING"};
+  if (releases_.empty()) return;
+  const std::pmr::set<Release> distinct(releases_.begin(), releases_.end(), &resource_);
+  ArrayBuilder modules(UUIDOID);
+  ArrayBuilder versions(UUIDOID);
+  ArrayBuilder names(TEXTOID);
+  for (const Release& release : distinct) {
+    modules.add(PointerGetDatum(release.module.bytes.data()));
+    versions.add(PointerGetDatum(release.version.bytes.data()));
+    names.add_text(release.name);
+  }
+  const Oid types[] = {UUIDARRAYOID, UUIDARRAYOID, TEXTARRAYOID};
+  Datum values[] = {modules.build(), versions.build(), names.build()};
+  insert.run(types, values);
+}
+
+// A group is created by its first error and opened again by the first one after it was resolved;
+// every other error leaves the group's row alone, so writers never queue for it.
+void Ingest::touch_groups() {
+  using enum ErrorColumn;
+  static Statement touch{
+      "SELECT vigil.touch_error_groups($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], "
+      "$6::text[])"};
+  if (errors_.rows().empty()) return;
+  std::pmr::set<std::pair<Uuid, std::string_view>> seen(&resource_);
+  ArrayBuilder modules(UUIDOID);
+  ArrayBuilder texts[] = {ArrayBuilder(TEXTOID), ArrayBuilder(TEXTOID), ArrayBuilder(TEXTOID),
+                          ArrayBuilder(TEXTOID), ArrayBuilder(TEXTOID)};
+  constexpr ErrorColumn kColumns[] = {kFingerprint, kType, kName, kMessage, kStack};
+  for (const Row& row : errors_.rows()) {
+    if (!seen.emplace(row[at(kModuleId)].uuid, row[at(kFingerprint)].text).second) continue;
+    modules.add(PointerGetDatum(row[at(kModuleId)].uuid.bytes.data()));
+    for (std::size_t i = 0; i < std::size(kColumns); ++i) {
+      const Field& field = row[at(kColumns[i])];
+      field.present ? texts[i].add_text(field.text) : texts[i].add_null();
+    }
+  }
+  Oid types[6] = {UUIDARRAYOID};
+  Datum values[6] = {modules.build()};
+  for (std::size_t i = 0; i < std::size(texts); ++i) {
+    types[i + 1] = TEXTARRAYOID;
+    values[i + 1] = texts[i].build();
+  }
+  touch.run(types, values);
+}
+
+void Ingest::write_rejected() {
+  static Statement insert{
+      "INSERT INTO vigil.rejected (source, position, module_id, sqlstate, reason, hint, item, "
+      "item_bytes) SELECT $1, r.* FROM unnest($2::int[], $3::uuid[], $4::text[], $5::text[], "
+      "$6::text[], $7::text[], $8::int[]) AS r"};
+  if (rejected_.empty()) return;
+  constexpr std::size_t kLongestItem = 64 * 1024;
+  ArrayBuilder positions(INT4OID);
+  ArrayBuilder modules(UUIDOID);
+  ArrayBuilder states(TEXTOID);
+  ArrayBuilder reasons(TEXTOID);
+  ArrayBuilder hints(TEXTOID);
+  ArrayBuilder items(TEXTOID);
+  ArrayBuilder sizes(INT4OID);
+  for (const RejectedItem& rejected : rejected_) {
+    positions.add(Int32GetDatum(rejected.position));
+    rejected.module ? modules.add(PointerGetDatum(rejected.module->bytes.data()))
+                    : modules.add_null();
+    const char* state = unpack_sql_state(sqlstate_of(rejected.rejection.code));
+    states.add_text(std::string_view(state));
+    reasons.add_text(std::string_view(rejected.rejection.reason));
+    rejected.rejection.hint.empty() ? hints.add_null()
+                                    : hints.add_text(std::string_view(rejected.rejection.hint));
+    std::size_t cut = std::min(rejected.item.size(), kLongestItem);
+    while (cut < rejected.item.size() && cut > 0 &&
+           (static_cast<unsigned char>(rejected.item[cut]) & 0xC0) == 0x80)
+      --cut;
+    std::pmr::string masked(&resource_);
+    mask_ip_addresses(rejected.item.substr(0, cut), masked);
+    items.add_text(std::string_view(masked));
+    sizes.add(Int32GetDatum(static_cast<std::int32_t>(rejected.item.size())));
+  }
+  const Oid types[] = {TEXTOID,      INT4ARRAYOID, UUIDARRAYOID, TEXTARRAYOID,
+                       TEXTARRAYOID, TEXTARRAYOID, TEXTARRAYOID, INT4ARRAYOID};
+  Datum values[] = {text_datum(source_), positions.build(), modules.build(), states.build(),
+                    reasons.build(),     hints.build(),     items.build(),   sizes.build()};
+  insert.run(types, values);
+}
+
+IngestCounts Ingest::finish() {
+  IngestCounts counts;
+  counts.rejected = static_cast<std::int32_t>(rejected_.size());
+  events_.drop_known(counts);
+  errors_.drop_known(counts);
+  write_releases();
+  touch_groups();
+  events_.store(counts);
+  errors_.store(counts);
+  write_rejected();
+  return counts;
+}
+
+Datum ingest_result(FunctionCallInfo fcinfo, const IngestCounts& counts) {
+  return call([&] {
+    TupleDesc row = nullptr;
+    if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE)
+      elog(ERROR, "return type must be vigil.ingest_result");
+    Datum values[] = {Int32GetDatum(counts.accepted), Int32GetDatum(counts.duplicate),
+                      Int32GetDatum(counts.rejected), Int32GetDatum(counts.quarantined)};
+    bool nulls[] = {false, false, false, false};
+    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls));
+  });
+}
+
+}  // namespace vigil::pg

@@ -1,0 +1,296 @@
+#include "pg/json.hpp"
+
+#include <charconv>
+
+#include "core/ip.hpp"
+
+namespace vigil::pg {
+
+namespace {
+
+JsonbContainer* container_of(const void* container) {
+  return const_cast<JsonbContainer*>(static_cast<const JsonbContainer*>(container));
+}
+
+// Runs inside call(): neither throws nor owns anything.
+JsonValue plain_value(const JsonbValue& source) noexcept {
+  JsonValue value;
+  switch (source.type) {
+    case jbvBool:
+      value.kind = JsonValue::Kind::kBoolean;
+      value.boolean = source.val.boolean;
+      value.text = value.boolean ? "true" : "false";
+      break;
+    case jbvNumeric: {
+      value.kind = JsonValue::Kind::kNumber;
+      const char* text =
+          DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(source.val.numeric)));
+      value.text = text;
+      // Out of double's range: infinity, which every check refuses.
+      if (std::from_chars(text, text + value.text.size(), value.number).ec != std::errc())
+        value.number = get_float8_infinity();
+      break;
+    }
+    case jbvString:
+      value.kind = JsonValue::Kind::kText;
+      value.text = {source.val.string.val, static_cast<std::size_t>(source.val.string.len)};
+      break;
+    case jbvBinary:
+      value.kind = JsonContainerIsArray(source.val.binary.data) ? JsonValue::Kind::kArray
+                                                                : JsonValue::Kind::kObject;
+      value.container = source.val.binary.data;
+      break;
+    default:
+      value.text = "null";
+  }
+  return value;
+}
+
+JsonbValue string_value(std::string_view text) noexcept {
+  JsonbValue value{};
+  value.type = jbvString;
+  value.val.string.val = const_cast<char*>(text.data());
+  value.val.string.len = static_cast<int>(text.size());
+  return value;
+}
+
+bool same_letters(std::string_view key, std::string_view plain) noexcept {
+  std::size_t at = 0;
+  for (const char c : key) {
+    if (c == '_' || c == '-') continue;
+    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    if (at == plain.size() || plain[at] != lower) return false;
+    ++at;
+  }
+  return at == plain.size();
+}
+
+// Members whose value is an address of a person, whatever its form.
+bool names_address(std::string_view key) noexcept {
+  for (const std::string_view plain :
+       {"ip", "ipaddress", "ipaddr", "clientip", "userip", "remoteip", "remoteaddr",
+        "remoteaddress", "xforwardedfor", "xrealip", "cfconnectingip", "trueclientip", "forwarded"})
+    if (same_letters(key, plain)) return true;
+  return false;
+}
+
+bool could_be_address(std::string_view text) noexcept {
+  if (text.size() < 3 || text.size() > 60) return false;
+  for (const char c : text)
+    if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '.' ||
+          c == ':' || c == '[' || c == ']' || c == '%' || c == '/' || c == ' '))
+      return false;
+  return true;
+}
+
+// One pass without copying: nearly every payload has nothing to hide.
+bool has_suspect(JsonbContainer* container) {
+  return call([&] {
+    JsonbIterator* iterator = JsonbIteratorInit(container);
+    JsonbValue value;
+    for (;;) {
+      const JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, false);
+      if (token == WJB_DONE) return false;
+      if (token != WJB_KEY && token != WJB_VALUE && token != WJB_ELEM) continue;
+      if (value.type != jbvString) continue;
+      const std::string_view text(value.val.string.val,
+                                  static_cast<std::size_t>(value.val.string.len));
+      if (token == WJB_KEY ? names_address(text) : could_be_address(text)) return true;
+    }
+  });
+}
+
+Datum whole_json(JsonbContainer* container) {
+  return call([&] {
+    JsonbValue value{};
+    value.type = jbvBinary;
+    value.val.binary.data = container;
+    value.val.binary.len = static_cast<int>(json_size(container));
+    return JsonbPGetDatum(JsonbValueToJsonb(&value));
+  });
+}
+
+// Copies token by token and leaves out members named as an address.
+Datum rebuilt_json(JsonbContainer* container) {
+  JsonbParseState* state = nullptr;
+  JsonbIterator* iterator = call([&] { return JsonbIteratorInit(container); });
+  JsonbValue* result = nullptr;
+  JsonbValue value{};
+  bool skip_nested = false;
+  for (;;) {
+    const JsonbIteratorToken token =
+        call([&] { return JsonbIteratorNext(&iterator, &value, skip_nested); });
+    if (token == WJB_DONE) break;
+    skip_nested = false;
+    const std::string_view text =
+        value.type == jbvString && token != WJB_END_OBJECT
+            ? std::string_view(value.val.string.val, static_cast<std::size_t>(value.val.string.len))
+            : std::string_view();
+    if (token == WJB_KEY && names_address(text)) {
+      // The value follows; take it whole and forget it.
+      call([&] { (void)JsonbIteratorNext(&iterator, &value, true); });
+      continue;
+    }
+    if ((token == WJB_VALUE || token == WJB_ELEM) && could_be_address(text) && is_ip_address(text))
+      value = string_value("[ip]");
+    call([&] {
+      const bool carries = token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM;
+      result = pushJsonbValue(&state, token, carries ? &value : nullptr);
+    });
+  }
+  return call([&] { return JsonbPGetDatum(JsonbValueToJsonb(result)); });
+}
+
+}  // namespace
+
+const JsonbContainer* json_container(Datum jsonb) {
+  return call([&] { return &DatumGetJsonbP(jsonb)->root; });
+}
+
+std::span<const Member> members_of(const void* object) {
+  JsonbContainer* container = container_of(object);
+  if (!JsonContainerIsObject(container)) return {};
+  const std::size_t size = JsonContainerSize(container);
+  auto* members = static_cast<Member*>(allocate(size * sizeof(Member) + 1));
+  call([&] {
+    JsonbIterator* iterator = JsonbIteratorInit(container);
+    JsonbValue value;
+    Member* next = members;
+    for (;;) {
+      const JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, true);
+      if (token == WJB_DONE) break;
+      if (token == WJB_KEY)
+        next->key = {value.val.string.val, static_cast<std::size_t>(value.val.string.len)};
+      else if (token == WJB_VALUE)
+        (next++)->value = plain_value(value);
+    }
+  });
+  return {members, size};
+}
+
+std::span<const JsonValue> elements_of(const void* array) {
+  JsonbContainer* container = container_of(array);
+  if (!JsonContainerIsArray(container) || JsonContainerIsScalar(container)) return {};
+  const std::size_t size = JsonContainerSize(container);
+  auto* elements = static_cast<JsonValue*>(allocate(size * sizeof(JsonValue) + 1));
+  call([&] {
+    JsonbIterator* iterator = JsonbIteratorInit(container);
+    JsonbValue value;
+    JsonValue* next = elements;
+    for (;;) {
+      const JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, true);
+      if (token == WJB_DONE) break;
+      if (token == WJB_ELEM) *next++ = plain_value(value);
+    }
+  });
+  return {elements, size};
+}
+
+JsonValue member(const void* object, std::string_view key) {
+  if (object == nullptr || !JsonContainerIsObject(container_of(object))) return {};
+  return call([&] {
+    JsonbValue* found = getKeyJsonValueFromContainer(container_of(object), key.data(),
+                                                     static_cast<int>(key.size()), nullptr);
+    return found == nullptr ? JsonValue{} : plain_value(*found);
+  });
+}
+
+std::string_view text_member(const void* object, std::string_view key) {
+  const JsonValue value = member(object, key);
+  const bool readable =
+      value.kind == JsonValue::Kind::kText || value.kind == JsonValue::Kind::kNumber;
+  return readable ? value.text : std::string_view();
+}
+
+const void* container_member(const void* object, std::string_view key) {
+  return member(object, key).container;
+}
+
+std::size_t json_size(const void* container) {
+  // A container does not know its length; its last child does.
+  JsonbContainer* source = container_of(container);
+  const bool object = JsonContainerIsObject(source);
+  const std::uint32_t children = JsonContainerSize(source) * (object ? 2 : 1);
+  std::size_t size = offsetof(JsonbContainer, children) + children * sizeof(JEntry);
+  if (children > 0)
+    size += getJsonbOffset(source, static_cast<int>(children - 1)) +
+            getJsonbLength(source, static_cast<int>(children - 1));
+  return size;
+}
+
+Datum scrubbed_json(const void* container) {
+  JsonbContainer* source = container_of(container);
+  return has_suspect(source) ? rebuilt_json(source) : whole_json(source);
+}
+
+std::string_view json_text(const void* container) {
+  return call([&] {
+    StringInfoData text;
+    initStringInfo(&text);
+    JsonbToCString(&text, container_of(container), static_cast<int>(json_size(container)));
+    return std::string_view(text.data, static_cast<std::size_t>(text.len));
+  });
+}
+
+const JsonbContainer* parse_json(std::string_view checked) {
+  char* text = static_cast<char*>(allocate(checked.size() + 1));
+  std::memcpy(text, checked.data(), checked.size());
+  text[checked.size()] = '\0';
+  return call(
+      [&] { return &DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(text)))->root; });
+}
+
+JsonObject::JsonObject() {
+  call([&] { pushJsonbValue(&state_, WJB_BEGIN_OBJECT, nullptr); });
+}
+
+void JsonObject::add_key(std::string_view key) {
+  empty_ = false;
+  JsonbValue value = string_value(key);
+  pushJsonbValue(&state_, WJB_KEY, &value);
+}
+
+void JsonObject::add_text(std::string_view key, std::string_view value) {
+  if (value.empty()) return;
+  call([&] {
+    add_key(key);
+    JsonbValue text = string_value(value);
+    pushJsonbValue(&state_, WJB_VALUE, &text);
+  });
+}
+
+void JsonObject::add(std::string_view key, const JsonValue& value) {
+  if (value.kind == JsonValue::Kind::kNull) return;
+  call([&] {
+    add_key(key);
+    JsonbValue pushed{};
+    switch (value.kind) {
+      case JsonValue::Kind::kBoolean:
+        pushed.type = jbvBool;
+        pushed.val.boolean = value.boolean;
+        break;
+      case JsonValue::Kind::kNumber:
+        pushed.type = jbvNumeric;
+        pushed.val.numeric =
+            DatumGetNumeric(DirectFunctionCall3(numeric_in, CStringGetDatum(value.text.data()),
+                                                ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1)));
+        break;
+      case JsonValue::Kind::kText:
+        pushed = string_value(value.text);
+        break;
+      default:
+        pushed.type = jbvBinary;
+        pushed.val.binary.data = container_of(value.container);
+        pushed.val.binary.len = static_cast<int>(json_size(value.container));
+    }
+    pushJsonbValue(&state_, WJB_VALUE, &pushed);
+  });
+}
+
+Datum JsonObject::finish() {
+  return call([&] {
+    return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state_, WJB_END_OBJECT, nullptr)));
+  });
+}
+
+}  // namespace vigil::pg

@@ -1,0 +1,40 @@
+#include "core/uuid.hpp"
+
+#include <ctime>
+
+#include "pg/boundary.hpp"
+
+using namespace vigil;
+using namespace vigil::pg;
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(vigil_uuid_v7);
+Datum vigil_uuid_v7(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    std::array<std::uint8_t, 10> random{};
+    if (!pg_strong_random(random.data(), random.size()))
+      throw Error(Code::kInternal, "could not generate random values");
+    const auto millis = static_cast<std::uint64_t>(now.tv_sec) * 1000 +
+                        static_cast<std::uint64_t>(now.tv_nsec) / 1000000;
+    const Uuid made = make_uuid_v7(millis, random);
+    auto* result = static_cast<pg_uuid_t*>(allocate(sizeof(pg_uuid_t)));
+    std::memcpy(result->data, made.bytes.data(), UUID_LEN);
+    return UUIDPGetDatum(result);
+  });
+}
+
+PG_FUNCTION_INFO_V1(vigil_version_id);
+Datum vigil_version_id(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    const pg_uuid_t* module = PG_GETARG_UUID_P(0);
+    const std::string_view space(reinterpret_cast<const char*>(module->data), UUID_LEN);
+    const Uuid made = name_uuid(space, text_view(PG_GETARG_DATUM(1)));
+    auto* result = static_cast<pg_uuid_t*>(allocate(sizeof(pg_uuid_t)));
+    std::memcpy(result->data, made.bytes.data(), UUID_LEN);
+    return UUIDPGetDatum(result);
+  });
+}
+}
