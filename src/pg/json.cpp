@@ -74,13 +74,36 @@ bool names_address(std::string_view key) noexcept {
   return false;
 }
 
-bool could_be_address(std::string_view text) noexcept {
-  if (text.size() < 3 || text.size() > 60) return false;
-  for (const char c : text)
-    if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F') || c == '.' ||
-          c == ':' || c == '[' || c == ']' || c == '%' || c == '/' || c == ' '))
-      return false;
-  return true;
+bool is_hex(char c) noexcept {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+// Whether the text has what every address has: three dots among digits, or hexadecimal groups with
+// two colons in a row or seven in all. Times of day have neither.
+bool could_hold_address(std::string_view text) noexcept {
+  int dots = 0;
+  int colons = 0;
+  char last = ' ';
+  for (const char c : text) {
+    if (c == '.' && last >= '0' && last <= '9') {
+      if (++dots == 3) return true;
+    } else if (c == ':') {
+      if (last == ':' || ++colons == 7) return true;
+    } else if (!is_hex(c)) {
+      dots = colons = 0;
+    } else if (c > '9') {
+      dots = 0;
+    }
+    last = c;
+  }
+  return false;
+}
+
+// Members whose texts look like addresses and are none.
+bool names_version(std::string_view key) noexcept {
+  const std::string_view words[] = {"ersion", "elease", "gent", "build", "Build"};
+  return std::any_of(std::begin(words), std::end(words),
+                     [&](std::string_view word) { return key.find(word) != key.npos; });
 }
 
 // One pass without copying: nearly every payload has nothing to hide.
@@ -95,7 +118,7 @@ bool has_suspect(JsonbContainer* container) {
       if (value.type != jbvString) continue;
       const std::string_view text(value.val.string.val,
                                   static_cast<std::size_t>(value.val.string.len));
-      if (token == WJB_KEY ? names_address(text) : could_be_address(text)) return true;
+      if (token == WJB_KEY ? names_address(text) : could_hold_address(text)) return true;
     }
   });
 }
@@ -110,36 +133,57 @@ Datum whole_json(JsonbContainer* container) {
   });
 }
 
-// Copies token by token and leaves out members named as an address.
-Datum rebuilt_json(JsonbContainer* container) {
-  JsonbParseState* state = nullptr;
-  JsonbIterator* iterator = call([&] { return JsonbIteratorInit(container); });
-  JsonbValue* result = nullptr;
-  JsonbValue value{};
-  bool skip_nested = false;
-  for (;;) {
-    const JsonbIteratorToken token =
-        call([&] { return JsonbIteratorNext(&iterator, &value, skip_nested); });
-    if (token == WJB_DONE) break;
-    skip_nested = false;
-    const std::string_view text =
-        value.type == jbvString && token != WJB_END_OBJECT
-            ? std::string_view(value.val.string.val, static_cast<std::size_t>(value.val.string.len))
-            : std::string_view();
-    if (token == WJB_KEY && names_address(text)) {
-      // The value follows; take it whole and forget it.
-      call([&] { (void)JsonbIteratorNext(&iterator, &value, true); });
-      continue;
+// Copies a container token by token.
+class JsonScrubber {
+ public:
+  explicit JsonScrubber(JsonbContainer* container)
+      : resource_(CurrentMemoryContext),
+        iterator_(call([&] { return JsonbIteratorInit(container); })) {}
+
+  Datum run() {
+    for (JsonbIteratorToken token = next(false); token != WJB_DONE; token = next(false)) {
+      if (token == WJB_KEY) {
+        key_ = text();
+        if (names_address(key_)) {
+          next(true);  // its value, whole, is left out with it
+          continue;
+        }
+      }
+      if ((token == WJB_VALUE || token == WJB_ELEM) && value_.type == jbvString) mask();
+      push(token);
     }
-    if ((token == WJB_VALUE || token == WJB_ELEM) && could_be_address(text) && is_ip_address(text))
-      value = string_value("[ip]");
-    call([&] {
-      const bool carries = token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM;
-      result = pushJsonbValue(&state, token, carries ? &value : nullptr);
-    });
+    return call([&] { return JsonbPGetDatum(JsonbValueToJsonb(result_)); });
   }
-  return call([&] { return JsonbPGetDatum(JsonbValueToJsonb(result)); });
-}
+
+ private:
+  JsonbIteratorToken next(bool skip_nested) {
+    return call([&] { return JsonbIteratorNext(&iterator_, &value_, skip_nested); });
+  }
+
+  std::string_view text() const {
+    return {value_.val.string.val, static_cast<std::size_t>(value_.val.string.len)};
+  }
+
+  // The memory of a masked text is left to the context: the jsonb under construction points at it.
+  void mask() {
+    if (names_version(key_) || !could_hold_address(text())) return;
+    auto* masked = new (allocate(sizeof(std::pmr::string))) std::pmr::string(&resource_);
+    mask_ip_addresses(text(), *masked);
+    value_ = string_value(*masked);
+  }
+
+  void push(JsonbIteratorToken token) {
+    const bool carries = token == WJB_KEY || token == WJB_VALUE || token == WJB_ELEM;
+    call([&] { result_ = pushJsonbValue(&state_, token, carries ? &value_ : nullptr); });
+  }
+
+  ContextResource resource_;
+  JsonbIterator* iterator_;
+  JsonbParseState* state_ = nullptr;
+  JsonbValue* result_ = nullptr;
+  JsonbValue value_{};
+  std::string_view key_;
+};
 
 }  // namespace
 
@@ -220,7 +264,7 @@ std::size_t json_size(const void* container) {
 
 Datum scrubbed_json(const void* container) {
   JsonbContainer* source = container_of(container);
-  return has_suspect(source) ? rebuilt_json(source) : whole_json(source);
+  return has_suspect(source) ? JsonScrubber(source).run() : whole_json(source);
 }
 
 std::string_view json_text(const void* container) {

@@ -32,8 +32,9 @@ const void* container_member(const void* object, std::string_view key);
 // Stored size of a container, bytes.
 std::size_t json_size(const void* container);
 
-// A jsonb datum of the container in which IP addresses are replaced: members named as one (ip,
-// ip_address, remote_addr, x-forwarded-for ...) and texts that are one.
+// A jsonb datum of the container without IP addresses: members named as one (ip, ip_address,
+// remote_addr, x-forwarded-for ...) are left out, addresses within texts become [ip]. Versions and
+// user agents, which look alike, stay.
 Datum scrubbed_json(const void* container);
 
 // The container as JSON text.
