@@ -19,7 +19,7 @@ COMMENT ON VIEW vigil.facts IS
 CREATE OR REPLACE FUNCTION vigil.raw_cells(
     module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, bucket timestamptz, cell vigil.cell)
-  LANGUAGE plpgsql STABLE ROWS 100 COST 10000
+  LANGUAGE plpgsql STABLE ROWS 20 COST 10
   SET search_path = pg_catalog, vigil, pg_temp
   SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -52,7 +52,7 @@ COMMENT ON FUNCTION vigil.raw_cells(uuid, timestamptz, timestamptz) IS
 CREATE OR REPLACE FUNCTION vigil.live_minutes(
     module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, bucket timestamptz, cell vigil.cell)
-  LANGUAGE plpgsql STABLE ROWS 100 COST 10000
+  LANGUAGE plpgsql STABLE ROWS 20 COST 10
   SET search_path = pg_catalog, vigil, pg_temp
   SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -78,7 +78,7 @@ COMMENT ON FUNCTION vigil.live_minutes(uuid, timestamptz, timestamptz) IS
 
 CREATE OR REPLACE FUNCTION vigil.live_hour(module uuid, hour timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, cell vigil.cell)
-  LANGUAGE sql STABLE ROWS 20 COST 20000 SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE sql STABLE ROWS 5 COST 10 SET search_path = pg_catalog, vigil, pg_temp
 AS $$
   SELECT m.version_id, m.event_type, m.subject, vigil.merge_agg(m.cell)
   FROM vigil.live_minutes(module, hour, hour + interval '1 hour') m
@@ -88,7 +88,7 @@ COMMENT ON FUNCTION vigil.live_hour(uuid, timestamptz) IS 'Cells of one hour, me
 
 CREATE OR REPLACE FUNCTION vigil.live_hours(module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, bucket timestamptz, cell vigil.cell)
-  LANGUAGE plpgsql STABLE ROWS 100 COST 20000
+  LANGUAGE plpgsql STABLE ROWS 20 COST 10
   SET search_path = pg_catalog, vigil, pg_temp
   SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
 AS $$
@@ -112,7 +112,7 @@ COMMENT ON FUNCTION vigil.live_hours(uuid, timestamptz, timestamptz) IS
 CREATE OR REPLACE FUNCTION vigil.window_cells(
     module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, cell vigil.cell)
-  LANGUAGE plpgsql STABLE ROWS 100 COST 50000 SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE plpgsql STABLE ROWS 20 COST 10 SET search_path = pg_catalog, vigil, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -155,7 +155,7 @@ COMMENT ON FUNCTION vigil.window_cells(uuid, timestamptz, timestamptz) IS
   'Cells that together hold exactly the facts of [starts_at, ends_at): hours inside, minutes at their sides, raw facts in the partial minutes. Merge them with vigil.merge_agg.';
 
 CREATE OR REPLACE FUNCTION vigil.time_zone_of(module uuid) RETURNS text
-  LANGUAGE sql STABLE SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
 AS $$ SELECT coalesce((SELECT m.time_zone FROM vigil.modules m WHERE m.module_id = module), 'UTC') $$;
 COMMENT ON FUNCTION vigil.time_zone_of(uuid) IS 'Zone in which the days of a module begin; UTC unless set.';
 
@@ -166,7 +166,7 @@ COMMENT ON FUNCTION vigil.day_after(timestamptz, text) IS 'Start of the next day
 
 CREATE OR REPLACE FUNCTION vigil.live_day(module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, cell vigil.cell)
-  LANGUAGE sql STABLE ROWS 20 COST 50000 SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE sql STABLE ROWS 5 COST 10 SET search_path = pg_catalog, vigil, pg_temp
 AS $$
   SELECT w.version_id, w.event_type, w.subject, vigil.merge_agg(w.cell)
   FROM vigil.window_cells(module, starts_at, ends_at) w

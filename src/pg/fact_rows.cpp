@@ -215,7 +215,7 @@ FactRows::Choice FactRows::find_partitions() const {
     const Oid oid = get_relname_relid(table_.name, get_namespace_oid("vigil", false));
     Relation relation = table_open(oid, RowExclusiveLock);
     PartitionKey key = RelationGetPartitionKey(relation);
-    PartitionDesc partitions = RelationGetPartitionDesc(relation, false);
+    PartitionDesc partitions = RelationGetPartitionDesc(relation, !IsolationUsesXactSnapshot());
     for (std::size_t i = 0; i < times.size() && partitions->nparts > 0; ++i) {
       bool equal = false;
       const int bound = partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
