@@ -164,7 +164,10 @@ Datum text_datum(std::string_view value) {
 }
 
 std::string_view text_view(Datum value) {
-  const struct varlena* detoasted = call([&] { return PG_DETOAST_DATUM_PACKED(value); });
+  const auto* detoasted = reinterpret_cast<const struct varlena*>(DatumGetPointer(value));
+  // Only what is compressed or stored elsewhere can fail to be read.
+  if (VARATT_IS_COMPRESSED(detoasted) || VARATT_IS_EXTERNAL(detoasted))
+    detoasted = call([&] { return PG_DETOAST_DATUM_PACKED(value); });
   return {VARDATA_ANY(detoasted), static_cast<std::size_t>(VARSIZE_ANY_EXHDR(detoasted))};
 }
 
