@@ -149,7 +149,7 @@ private_postgres() {
   make_folder "$prefix"
   bindir=$("$PG_CONFIG" --bindir)
   as_postgres mkdir -p "$prefix$bindir"
-  for program in "$bindir"/{postgres,initdb,psql,createdb,dropdb,createuser,dropuser,vacuumdb,pgbench} "$bindir"/pg_*; do
+  for program in "$bindir"/{postgres,initdb,psql,createdb,dropdb,createuser,vacuumdb,pgbench} "$bindir"/pg_*; do
     [[ ! -x $program ]] || as_postgres cp -L "$program" "$prefix$bindir"
   done
   for option in --sharedir --pkglibdir; do
