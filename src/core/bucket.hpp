@@ -1,0 +1,139 @@
+// Buckets of OpenTelemetry's base-2 exponential histogram: which one a value falls into, and how
+// often each was hit (opentelemetry-specification, "Metrics Data Model", ExponentialHistogram).
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <memory_resource>
+#include <vector>
+
+namespace vigil {
+
+// The mapping of positive doubles to buckets. At scale s bucket i holds the values in
+// (base^i, base^(i+1)] with base = 2^(2^-s); scale s - 1 joins the buckets 2i and 2i + 1 to i.
+namespace bucket {
+
+inline constexpr int kMinScale = -10;
+inline constexpr int kMaxScale = 8;
+
+// The bucket of a positive finite double at kMaxScale; shift it right by kMaxScale - s for scale s.
+std::int32_t index_of(double value);
+
+// The lower bound of a bucket, which is the upper bound of the one before it: the largest double
+// at or below the real number (the nearest one where subnormal); the infinite last bound is given
+// as the largest double.
+double lower_bound(std::int32_t index, int scale);
+
+// The point whose relative distance to any value of the bucket is at most max_relative_error.
+double middle(std::int32_t index, int scale);
+
+// (base - 1) / (base + 1): 0.0054 at scale 6. Subnormal values may add their own rounding.
+double max_relative_error(int scale);
+
+// Indices from `first` to `last`; none when last < first.
+struct Range {
+  std::int32_t first = 0;
+  std::int32_t last = -1;
+
+  bool operator==(const Range&) const = default;
+  bool empty() const { return last < first; }
+  std::int64_t span() const { return empty() ? 0 : std::int64_t{last} - first + 1; }
+  Range at_lower_scale(int by) const { return empty() ? *this : Range{first >> by, last >> by}; }
+  Range join(Range other) const {
+    if (empty()) return other;
+    if (other.empty()) return *this;
+    return {std::min(first, other.first), std::max(last, other.last)};
+  }
+};
+
+// How often each bucket was hit: a window of counters, each of 1, 2, 4 or 8 bytes as the largest
+// count needs, so that a sketch of few values stays small however far they lie apart.
+class Counts {
+ public:
+  explicit Counts(std::pmr::memory_resource* resource) : bytes_(resource) {}
+  Counts(const Counts& other, std::pmr::memory_resource* resource)
+      : bytes_(other.bytes_, resource),
+        base_(other.base_),
+        slots_(other.slots_),
+        width_(other.width_) {}
+  Counts(Counts&&) = default;
+  Counts& operator=(Counts&&) = default;
+  Counts(const Counts&) = delete;
+  Counts& operator=(const Counts&) = delete;
+
+  // Adds to the count of `index`, or returns false when the window does not reach it.
+  bool try_add(std::int32_t index, std::uint64_t times);
+
+  // Makes the window reach all of `range` and all indices in use, which together the caller knows
+  // to be within `limit`, with spare room for growth up to that limit, and its counters hold
+  // `most`.
+  void cover(Range range, std::uint32_t limit, std::uint64_t most = 0);
+
+  // Adds the counts of another, whose indices are of a scale higher by `by`.
+  void merge(const Counts& other, int by, std::uint32_t limit);
+
+  // Joins 2^by neighbours to one each.
+  void downscale(int by);
+
+  // The indices from the lowest to the highest count that is not zero.
+  Range occupied() const;
+
+  // The count of an index of the window, and 0 outside it.
+  std::uint64_t at(std::int32_t index) const;
+
+  // Calls visit(index, count) for every count that is not zero, in ascending order, until it
+  // returns false.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    switch (width_) {
+      case 0:
+        return scan<std::uint8_t>(visit);
+      case 1:
+        return scan<std::uint16_t>(visit);
+      case 2:
+        return scan<std::uint32_t>(visit);
+      default:
+        return scan<std::uint64_t>(visit);
+    }
+  }
+
+  // Equal counts, whatever the windows.
+  bool operator==(const Counts& other) const;
+
+ private:
+  template <typename Counter, typename Visit>
+  void scan(Visit&& visit) const {
+    constexpr std::uint32_t kPerWord = 8 / sizeof(Counter);
+    for (std::uint32_t slot = 0; slot < slots_;) {
+      const std::uint8_t* at = bytes_.data() + std::size_t{slot} * sizeof(Counter);
+      std::uint64_t word = 1;
+      if (slots_ - slot >= kPerWord) std::memcpy(&word, at, sizeof(word));
+      if (word == 0) {  // windows of few values are mostly empty
+        slot += kPerWord;
+        continue;
+      }
+      const std::uint32_t end = slot + std::min(kPerWord, slots_ - slot);
+      for (; slot < end; ++slot, at += sizeof(Counter)) {
+        Counter count;
+        std::memcpy(&count, at, sizeof(count));
+        if (count != 0 && !visit(base_ + static_cast<std::int32_t>(slot), count)) return;
+      }
+    }
+  }
+
+  std::uint64_t load(std::uint32_t slot) const;
+  void store(std::uint32_t slot, std::uint64_t count);
+  std::uint32_t width_for(std::uint64_t count) const;
+  void rebuild(std::int32_t base, std::uint32_t slots, std::uint32_t width);
+
+  std::pmr::vector<std::uint8_t> bytes_;
+  std::int32_t base_ = 0;    // the index of slot 0
+  std::uint32_t slots_ = 0;  // the counters of the window
+  std::uint32_t width_ = 0;  // a counter has 2^width_ bytes
+};
+
+}  // namespace bucket
+
+}  // namespace vigil
