@@ -31,7 +31,10 @@ CREATE TABLE vigil.events (
   external_id text,
   payload jsonb NOT NULL DEFAULT '{}',
   metadata jsonb NOT NULL DEFAULT '{}',
-  PRIMARY KEY (module_id, created_at, id)
+  PRIMARY KEY (module_id, created_at, id),
+  -- Cells have them in their key, and a key must fit a page of its index: a longer one would stop the roller.
+  CONSTRAINT events_type_length CHECK (octet_length(event_type) <= 400),
+  CONSTRAINT events_subject_length CHECK (octet_length(subject) <= 2000)
 ) PARTITION BY RANGE (created_at);
 
 COMMENT ON TABLE vigil.events IS 'One row per thing that happened, partitioned by event time.';
@@ -102,7 +105,8 @@ CREATE TABLE vigil.errors (
   module_settings jsonb,
   tags jsonb NOT NULL DEFAULT '{}',
   context jsonb NOT NULL DEFAULT '{}',
-  PRIMARY KEY (module_id, created_at, id)
+  PRIMARY KEY (module_id, created_at, id),
+  CONSTRAINT errors_fingerprint_length CHECK (octet_length(fingerprint) <= 2000)
 ) PARTITION BY RANGE (created_at);
 
 CREATE INDEX errors_fingerprint ON vigil.errors (module_id, fingerprint, created_at DESC);

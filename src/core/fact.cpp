@@ -144,8 +144,9 @@ std::optional<double> number_of(const JsonValue& value) {
   double number = 0;
   const char* end = value.text.data() + value.text.size();
   const auto result = std::from_chars(value.text.data(), end, number);
-  if (result.ec != std::errc() || result.ptr != end) return std::nullopt;
-  return number;
+  if (result.ptr != end || result.ec == std::errc::invalid_argument) return std::nullopt;
+  // A number that no double can hold is infinite here, which every column refuses.
+  return result.ec == std::errc() ? number : std::numeric_limits<double>::infinity();
 }
 
 std::size_t characters(std::string_view text) {
@@ -260,13 +261,25 @@ std::span<const Column> event_columns() { return kEvents; }
 
 std::span<const Column> error_columns() { return kErrors; }
 
-int find_column(std::span<const Column> columns, std::string_view key) {
+ColumnMatch find_column(std::span<const Column> columns, std::string_view key) {
   for (std::size_t i = 0; i < columns.size(); ++i)
-    if (same_key(key, columns[i].name)) return static_cast<int>(i);
+    if (same_key(key, columns[i].name)) return {static_cast<int>(i), true};
   for (std::size_t i = 0; i < columns.size(); ++i)
     for (const std::string_view other : columns[i].keys)
-      if (!other.empty() && same_key(key, other)) return static_cast<int>(i);
-  return -1;
+      if (!other.empty() && same_key(key, other)) return {static_cast<int>(i), false};
+  return {};
+}
+
+void clip_text(const Column& column, Field& field) {
+  if (!field.present || column.longest == 0 || field.text.size() <= column.longest) return;
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < field.text.size(); ++i) {
+    const bool starts = (static_cast<unsigned char>(field.text[i]) & 0xC0) != 0x80;
+    if (starts && count++ == column.longest) {
+      field.text = field.text.substr(0, i);
+      return;
+    }
+  }
 }
 
 std::optional<Rejection> read_field(const Column& column, const JsonValue& value, Field& field) {

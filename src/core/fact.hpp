@@ -97,8 +97,13 @@ enum class ErrorColumn {
 std::span<const Column> event_columns();
 std::span<const Column> error_columns();
 
-// Index of the column that the key fills, or -1.
-int find_column(std::span<const Column> columns, std::string_view key);
+// The column that a key fills: its index, or -1, and whether the key is the column's own name.
+struct ColumnMatch {
+  int index = -1;
+  bool own_name = false;
+};
+
+ColumnMatch find_column(std::span<const Column> columns, std::string_view key);
 
 // A member of the client's object. Objects and arrays are opaque here.
 struct JsonValue {
@@ -130,6 +135,9 @@ struct Rejection {
 
 // Checks the value for the column. Null leaves the field absent.
 std::optional<Rejection> read_field(const Column& column, const JsonValue& value, Field& field);
+
+// Cuts a text to what the column holds, between two characters.
+void clip_text(const Column& column, Field& field);
 
 // The first required column without a value, as a rejection.
 std::optional<Rejection> missing_field(std::span<const Column> columns,

@@ -41,6 +41,8 @@ Datum breakdown_json(const Breakdown& breakdown) {
     const std::string digits = std::to_string(count);
     const char* text = digits.c_str();
     call([&] {
+      // A cell that was given as bytes may hold any name.
+      pg_verifymbstr(name.data(), static_cast<int>(name.size()), false);
       JsonbValue key{};
       key.type = jbvString;
       key.val.string.val = const_cast<char*>(name.data());

@@ -70,18 +70,34 @@ Ingest::Ingest(const char* source)
 std::optional<Rejection> Ingest::read_members(std::span<const Member> members,
                                               std::span<const Column> columns, Row& row, int rest) {
   std::optional<JsonObject> others;
+  const auto keep = [&](const Member& member) {
+    if (rest < 0) return;
+    if (!others) others.emplace();
+    others->add(member.key, member.value);
+  };
+  struct Alias {
+    std::size_t index;
+    const Member* member;
+  };
+  std::pmr::vector<Alias> aliases(&resource_);
   for (const Member& member : members) {
-    const int index = find_column(columns, member.key);
-    if (index < 0) {
-      if (rest < 0) continue;
-      if (!others) others.emplace();
-      others->add(member.key, member.value);
-      continue;
+    const ColumnMatch match = find_column(columns, member.key);
+    const auto index = static_cast<std::size_t>(match.index);
+    if (match.index < 0) {
+      keep(member);
+    } else if (!match.own_name) {
+      aliases.push_back({index, &member});
+    } else if (row[index].present) {
+      keep(member);
+    } else if (auto rejection = read_field(columns[index], member.value, row[index])) {
+      return rejection;
     }
-    Field& field = row[static_cast<std::size_t>(index)];
-    // The column's own name wins over its other keys, whatever their order.
-    if (field.present) continue;
-    if (auto rejection = read_field(columns[static_cast<std::size_t>(index)], member.value, field))
+  }
+  // The column's own name wins over its other keys, whatever their order.
+  for (const auto& [index, member] : aliases) {
+    if (row[index].present)
+      keep(*member);
+    else if (auto rejection = read_field(columns[index], member->value, row[index]))
       return rejection;
   }
   if (auto missing = missing_field(columns, row)) return missing;
@@ -103,6 +119,13 @@ std::optional<Rejection> Ingest::keep_others(Datum others, Field& field) {
            })
                                 : kept);
   return std::nullopt;
+}
+
+// Texts that did not come as a member of their own (a subject found in the payload, all of an
+// envelope) have been measured by nobody. An id is compared by its hash, so it is left whole.
+void Ingest::clip(std::span<const Column> columns, Row& row, std::size_t external_id) const {
+  for (std::size_t i = 0; i < columns.size(); ++i)
+    if (columns[i].type == ColumnType::kText && i != external_id) clip_text(columns[i], row[i]);
 }
 
 void Ingest::set_now(Field& time) const {
@@ -165,6 +188,7 @@ std::optional<Rejection> Ingest::add_event(Row&& row) {
   upper_case(texts_, row[at(kCountry)]);
   default_json(row[at(kPayload)]);
   default_json(row[at(kMetadata)]);
+  clip(event_columns(), row, at(kExternalId));
   events_.add(std::move(row));
   return std::nullopt;
 }
@@ -183,6 +207,7 @@ std::optional<Rejection> Ingest::add_error(Row&& row) {
   upper_case(texts_, row[at(kCountry)]);
   default_json(row[at(kTags)]);
   default_json(row[at(kContext)]);
+  clip(error_columns(), row, at(kExternalId));
   errors_.add(std::move(row));
   return std::nullopt;
 }

@@ -78,6 +78,7 @@ class Ingest {
     }
   };
 
+  void clip(std::span<const Column> columns, Row& row, std::size_t external_id) const;
   std::optional<Rejection> keep_others(Datum others, Field& field);
   void hide_person(Field& ip, Field& user);
   std::string_view secret_key();
