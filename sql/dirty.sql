@@ -8,12 +8,19 @@ CREATE OR REPLACE FUNCTION vigil.mark_truncated() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
 AS $$
 BEGIN
-  -- Every minute that had a fact has a minute cell, an hour cell or a mark.
+  -- Every minute that had a fact has a minute cell, an hour cell or a mark. Of an hour the last minute is
+  -- marked too: where the clocks of a zone are half an hour off, it belongs to another day than the first.
+  -- What no partition holds any more was not truncated: its cells are all that is left of it.
   INSERT INTO vigil.dirty (module_id, minute)
-  SELECT DISTINCT module_id, bucket FROM vigil.cells WHERE resolution IN ('minute', 'hour');
+  SELECT DISTINCT c.module_id, m.minute
+  FROM vigil.partitions p
+  JOIN vigil.cells c ON c.resolution IN ('minute', 'hour') AND c.bucket >= p.starts_at AND c.bucket < p.ends_at
+  CROSS JOIN LATERAL (VALUES (c.bucket),
+    (CASE WHEN c.resolution = 'hour' THEN c.bucket + interval '59 minutes' END)) AS m (minute)
+  WHERE TG_TABLE_NAME IN (p.parent, p.partition) AND m.minute IS NOT NULL;
   RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vigil.mark_truncated() IS 'Statement trigger: TRUNCATE changes everything that has a cell.';
+COMMENT ON FUNCTION vigil.mark_truncated() IS 'Statement trigger: TRUNCATE changes everything that has a cell in the time of the table.';
 
 CREATE OR REPLACE FUNCTION vigil.mark_dirty(
     module_id uuid, starts_at timestamptz, ends_at timestamptz) RETURNS bigint

@@ -78,7 +78,7 @@ COMMENT ON FUNCTION vigil.live_minutes(uuid, timestamptz, timestamptz) IS
 
 CREATE OR REPLACE FUNCTION vigil.live_hour(module uuid, hour timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, cell vigil.cell)
-  LANGUAGE sql STABLE ROWS 5 COST 10 SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE sql STABLE SECURITY DEFINER ROWS 5 COST 10 SET search_path = pg_catalog, vigil, pg_temp
 AS $$
   SELECT m.version_id, m.event_type, m.subject, vigil.merge_agg(m.cell)
   FROM vigil.live_minutes(module, hour, hour + interval '1 hour') m
@@ -166,7 +166,7 @@ COMMENT ON FUNCTION vigil.day_after(timestamptz, text) IS 'Start of the next day
 
 CREATE OR REPLACE FUNCTION vigil.live_day(module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, cell vigil.cell)
-  LANGUAGE sql STABLE ROWS 5 COST 10 SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE sql STABLE SECURITY DEFINER ROWS 5 COST 10 SET search_path = pg_catalog, vigil, pg_temp
 AS $$
   SELECT w.version_id, w.event_type, w.subject, vigil.merge_agg(w.cell)
   FROM vigil.window_cells(module, starts_at, ends_at) w

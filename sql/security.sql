@@ -19,6 +19,10 @@ BEGIN
                  'vigil.module_analytics_daily, vigil.module_errors, vigil.module_error_groups, '
                  'vigil.module_performance_baselines, vigil.module_alerts, vigil.module_alert_rules, '
                  'vigil.metrics, vigil.partitions, vigil.rollup_lag, vigil.jobs TO %s', role);
+  -- Tables of a view are read as its owner, but its functions run as who reads the view: those that
+  -- read tables are SECURITY DEFINER, and so not for everybody.
+  EXECUTE format('GRANT EXECUTE ON FUNCTION vigil.time_zone_of(uuid), vigil.live_hour(uuid, timestamptz), '
+                 'vigil.live_day(uuid, timestamptz, timestamptz) TO %s', role);
 END $$;
 COMMENT ON FUNCTION vigil.grant_read(regrole) IS
   'Lets a role read the views that dashboards use, of all modules.';
