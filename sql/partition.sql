@@ -151,6 +151,9 @@ BEGIN
   THEN
     RETURN false;
   END IF;
+  -- Whoever makes the first partitions holds them until it commits. A fact is worth that wait, which ends
+  -- with the caller's own lock_timeout: the lock is taken here, before that of maintenance applies.
+  PERFORM pg_advisory_xact_lock(hashtextextended('vigil.maintain_partitions', 0));
   PERFORM vigil.maintain_partitions(parent);
   RETURN true;
 END $$;
