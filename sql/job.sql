@@ -13,6 +13,13 @@ CREATE OR REPLACE FUNCTION vigil.limit_step(timeout interval) RETURNS void
 COMMENT ON FUNCTION vigil.limit_step(interval) IS
   'For vigil.run_job: cancels this session''s statement after the time, as statement_timeout would; 0 ends the limit. A running statement_timeout wins.';
 
+CREATE OR REPLACE FUNCTION vigil.raise_again(
+  sqlstate text, message text, detail text, hint text, context text) RETURNS void
+  LANGUAGE c VOLATILE STRICT PARALLEL SAFE
+  AS 'MODULE_PATHNAME', 'vigil_raise_again';
+COMMENT ON FUNCTION vigil.raise_again(text, text, text, text, text) IS
+  'For vigil.run_job: raises a recorded error as it was, which RAISE cannot do when detail or hint are empty.';
+
 CREATE OR REPLACE FUNCTION vigil.wake_workers() RETURNS void
   LANGUAGE c VOLATILE PARALLEL UNSAFE
   AS 'MODULE_PATHNAME', 'vigil_wake_workers';
@@ -184,8 +191,7 @@ BEGIN
   COMMIT;
   PERFORM pg_catalog.pg_advisory_unlock(1986619241, pg_catalog.hashtext(name));
   IF failed_state IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = failed_state, MESSAGE = failed_message,
-      DETAIL = failed_detail, HINT = failed_hint;
+    PERFORM vigil.raise_again(failed_state, failed_message, failed_detail, failed_hint, failed_context);
   END IF;
 END $$;
 COMMENT ON PROCEDURE vigil.run_job(text) IS

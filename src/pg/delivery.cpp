@@ -13,11 +13,15 @@ namespace {
 // The requests of vigil.http_start, which outlive the transaction; null while there are none.
 HttpClient* session_client = nullptr;
 
-constexpr int kMaxClaim = 100;
+// Requests that this session holds at most, under way or waiting for their turn.
+int capacity() { return std::min(200, 6 * settings::http_connections); }
 
-// A request waits for its turn and then takes the timeout: with three per connection, a claim that
-// lasts four timeouts cannot end before its request.
-int capacity() { return std::min(kMaxClaim, 3 * settings::http_connections); }
+// Longer than any request can wait and take: one origin has half of the connections, and each
+// round of them may take the whole timeout.
+std::int64_t lease_ms() {
+  const int rounds = 2 * capacity() / settings::http_connections + 1;
+  return static_cast<std::int64_t>(rounds) * settings::http_timeout + 30000;
+}
 
 struct Elements {
   Datum* values = nullptr;
@@ -124,11 +128,17 @@ Interval* new_interval(std::int64_t microseconds) {
   return interval;
 }
 
-Datum return_row(FunctionCallInfo fcinfo, Datum* values, bool* nulls) {
+// Another number of columns is an installed version that knew another result.
+template <std::size_t columns>
+Datum return_row(FunctionCallInfo fcinfo, Datum (&values)[columns], bool (&nulls)[columns]) {
   return call([&] {
     TupleDesc row = nullptr;
     if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE)
       elog(ERROR, "return type must be a row type");
+    if (row->natts != static_cast<int>(columns))
+      ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                      errmsg("the installed version of pg_vigil does not fit its library"),
+                      errhint("Run ALTER EXTENSION pg_vigil UPDATE.")));
     return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls));
   });
 }
@@ -139,6 +149,15 @@ Datum uuid_array(const std::vector<Uuid>& ids) {
   return call([&] {
     return PointerGetDatum(construct_array(values.data(), static_cast<int>(values.size()), UUIDOID,
                                            UUID_LEN, false, TYPALIGN_CHAR));
+  });
+}
+
+Datum text_array(const std::vector<std::string>& texts) {
+  std::vector<Datum> values;
+  for (const std::string& text : texts) values.push_back(text_datum(text));
+  return call([&] {
+    return PointerGetDatum(construct_array(values.data(), static_cast<int>(values.size()), TEXTOID,
+                                           -1, false, TYPALIGN_INT));
   });
 }
 
@@ -249,10 +268,13 @@ PG_FUNCTION_INFO_V1(vigil_http_state);
 Datum vigil_http_state(PG_FUNCTION_ARGS) {
   return entry([&] {
     const std::vector<Uuid> ids = session_client ? session_client->ids() : std::vector<Uuid>();
-    const std::int64_t lease_ms = 4LL * settings::http_timeout + 30000;
-    Datum values[4] = {Int32GetDatum(static_cast<int>(ids.size())), uuid_array(ids),
-                       Int32GetDatum(capacity()), PointerGetDatum(new_interval(lease_ms * 1000))};
-    bool nulls[4] = {};
+    const std::vector<std::string> busy =
+        session_client ? session_client->busy_origins(static_cast<std::size_t>(capacity()) / 4)
+                       : std::vector<std::string>();
+    Datum values[5] = {Int32GetDatum(static_cast<int>(ids.size())), uuid_array(ids),
+                       text_array(busy), Int32GetDatum(capacity()),
+                       PointerGetDatum(new_interval(lease_ms() * 1000))};
+    bool nulls[5] = {};
     return return_row(fcinfo, values, nulls);
   });
 }

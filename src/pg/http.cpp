@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include <chrono>
+#include <map>
 
 #include "core/url_guard.hpp"
 #include "core/utf8.hpp"
@@ -23,7 +24,8 @@ constexpr std::size_t kLongestAnswer = 64 * 1024;
 constexpr std::size_t kLongestExcerpt = 1024;
 constexpr long kConnectTimeoutMs = 5000;
 constexpr int kPollMs = 100;   // a cancel request waits no longer
-constexpr int kGatherMs = 10;  // answers that come this close together are recorded together
+constexpr int kGatherMs = 10;  // after the first answer, others are waited for this long at most,
+constexpr int kQuietMs = 2;    // and only while they come in such short intervals
 
 // The thread that resolves a name must not take the signals of the backend.
 class SignalBlock {
@@ -246,6 +248,12 @@ struct HttpClient::Transfer {
   char message[CURL_ERROR_SIZE] = {};
 };
 
+std::string_view origin_of(std::string_view url) noexcept {
+  const auto scheme = url.find("://");
+  if (scheme == std::string_view::npos) return url;
+  return url.substr(0, url.find_first_of("/?#", scheme + 3));
+}
+
 HttpClient::HttpClient() : multi_(nullptr) {
   initialise_curl();
   multi_ = curl_multi_init();
@@ -278,17 +286,42 @@ std::vector<Uuid> HttpClient::ids() const {
   return all;
 }
 
-// Begins waiting requests while there is a free slot.
-void HttpClient::fill() {
+std::vector<std::string> HttpClient::busy_origins(std::size_t limit) const {
+  std::map<std::string_view, std::size_t> counts;
+  for (const auto& transfer : active_) ++counts[origin_of(transfer->request.url)];
+  for (const HttpRequest& request : waiting_) ++counts[origin_of(request.url)];
+  std::vector<std::string> busy;
+  for (const auto& [origin, count] : counts)
+    if (count >= limit) busy.emplace_back(origin);
+  return busy;
+}
+
+bool HttpClient::has_turn(const HttpRequest& request) const noexcept {
+  const std::string_view origin = origin_of(request.url);
+  const auto same = std::count_if(active_.begin(), active_.end(), [&](const auto& transfer) {
+    return origin_of(transfer->request.url) == origin;
+  });
+  return same < (settings::http_connections + 1) / 2;
+}
+
+// Begins waiting requests while there is a free slot; tells whether it began any.
+bool HttpClient::fill() {
   const auto slots = static_cast<std::size_t>(settings::http_connections);
-  while (active_.size() < slots && !waiting_.empty()) {
-    auto transfer = std::make_unique<Transfer>(std::move(waiting_.front()));
-    waiting_.pop_front();
+  bool began = false;
+  for (auto next = waiting_.begin(); active_.size() < slots && next != waiting_.end();) {
+    if (!has_turn(*next)) {
+      ++next;
+      continue;
+    }
+    auto transfer = std::make_unique<Transfer>(std::move(*next));
+    next = waiting_.erase(next);
     active_.reserve(active_.size() + 1);
     if (curl_multi_add_handle(multi_, transfer->easy.get()) != CURLM_OK)
       throw Error(Code::kInternal, "libcurl does not accept a request");
     active_.push_back(std::move(transfer));
+    began = true;
   }
+  return began;
 }
 
 void HttpClient::perform() {
@@ -316,33 +349,36 @@ void HttpClient::collect(std::vector<HttpResponse>& ended) {
   }
 }
 
+// How long to wait for the network next, in milliseconds; none when the caller shall have what has
+// ended. Answers that come close together are recorded together.
+int HttpClient::patience(bool some_ended, int elapsed, int since_end, int wait_ms) const {
+  if (pending() == 0) return 0;
+  if (some_ended) return std::min(kQuietMs, kGatherMs - since_end);
+  return wait_ms < 0 ? kPollMs : std::min(kPollMs, wait_ms - elapsed);
+}
+
 std::vector<HttpResponse> HttpClient::finish(int wait_ms) {
   std::vector<HttpResponse> ended;
   const auto began = Clock::now();
   auto first_end = began;
-  while (pending() > 0) {
+  std::size_t known = 0;
+  for (bool quiet = false;;) {
     call([] { CHECK_FOR_INTERRUPTS(); });
     fill();
     perform();
-    const bool none_before = ended.empty();
     collect(ended);
-    if (pending() == 0) break;
-    int patience = kPollMs;
-    if (!ended.empty()) {
-      if (none_before) first_end = Clock::now();
-      patience = kGatherMs - elapsed_ms(first_end);
-    } else if (wait_ms >= 0) {
-      patience = std::min(patience, wait_ms - elapsed_ms(began));
-    }
-    if (patience <= 0) break;
+    if (quiet && !ended.empty() && ended.size() == known) return ended;
+    if (known == 0) first_end = Clock::now();
+    known = ended.size();
     // A slot that has become free is filled before anything is waited for.
-    if (!waiting_.empty() && active_.size() < static_cast<std::size_t>(settings::http_connections))
-      continue;
-    if (const CURLMcode code = curl_multi_poll(multi_, nullptr, 0, patience, nullptr);
-        code != CURLM_OK)
+    if (fill()) continue;
+    const int wait = patience(known > 0, elapsed_ms(began), elapsed_ms(first_end), wait_ms);
+    if (wait <= 0) return ended;
+    int events = 0;
+    if (const CURLMcode code = curl_multi_poll(multi_, nullptr, 0, wait, &events); code != CURLM_OK)
       throw Error(Code::kInternal, std::string("libcurl failed: ") + curl_multi_strerror(code));
+    quiet = events == 0;
   }
-  return ended;
 }
 
 }  // namespace vigil::pg

@@ -26,8 +26,12 @@ struct HttpResponse {
   bool permanent = false;   // repeating it cannot help: a URL or address that is refused
 };
 
+// Scheme, host and port of a URL: what may be slow or down as a whole.
+std::string_view origin_of(std::string_view url) noexcept;
+
 // Requests under way. Belongs to one backend; the requests end with the object. At most
-// settings::http_connections are in flight, the others wait for their turn.
+// settings::http_connections are in flight, half of them to one origin so that a slow one leaves
+// room; the others wait for their turn.
 class HttpClient {
  public:
   HttpClient();
@@ -46,11 +50,16 @@ class HttpClient {
   bool holds(const Uuid& id) const noexcept;
   std::vector<Uuid> ids() const;
 
+  // Origins with at least `limit` requests under way.
+  std::vector<std::string> busy_origins(std::size_t limit) const;
+
  private:
   struct Transfer;
 
-  void fill();
+  bool has_turn(const HttpRequest& request) const noexcept;
+  bool fill();
   void perform();
+  int patience(bool some_ended, int elapsed, int since_end, int wait_ms) const;
   void collect(std::vector<HttpResponse>& ended);
 
   void* multi_;

@@ -64,4 +64,22 @@ Datum vigil_limit_step(PG_FUNCTION_ARGS) {
     return Datum{0};
   });
 }
+
+PG_FUNCTION_INFO_V1(vigil_raise_again);
+Datum vigil_raise_again(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    call([&] {
+      char* texts[5];
+      for (int i = 0; i < 5; ++i) texts[i] = text_to_cstring(PG_GETARG_TEXT_PP(i));
+      if (std::strlen(texts[0]) != 5) elog(ERROR, "invalid SQLSTATE \"%s\"", texts[0]);
+      const char* state = texts[0];
+      ereport(ERROR, (errcode(MAKE_SQLSTATE(state[0], state[1], state[2], state[3], state[4])),
+                      errmsg_internal("%s", texts[1]),
+                      texts[2][0] != '\0' ? errdetail_internal("%s", texts[2]) : 0,
+                      texts[3][0] != '\0' ? errhint("%s", texts[3]) : 0,
+                      texts[4][0] != '\0' ? errcontext_msg("%s", texts[4]) : 0));
+    });
+    return Datum{0};
+  });
+}
 }
