@@ -35,6 +35,12 @@ const void* container_of(const Field& field) {
   return field.present ? json_container(PointerGetDatum(field.container)) : nullptr;
 }
 
+std::pmr::string masked(std::string_view text, std::pmr::memory_resource* resource) {
+  std::pmr::string out(resource);
+  mask_ip_addresses(text, out);
+  return out;
+}
+
 void upper_case(Texts& texts, Field& field) {
   if (!field.present) return;
   std::string text(field.text);
@@ -292,16 +298,14 @@ void Ingest::write_rejected() {
                     : modules.add_null();
     const char* state = unpack_sql_state(sqlstate_of(rejected.rejection.code));
     states.add_text(std::string_view(state));
-    reasons.add_text(std::string_view(rejected.rejection.reason));
+    reasons.add_text(std::string_view(masked(rejected.rejection.reason, &resource_)));
     rejected.rejection.hint.empty() ? hints.add_null()
                                     : hints.add_text(std::string_view(rejected.rejection.hint));
     std::size_t cut = std::min(rejected.item.size(), kLongestItem);
     while (cut < rejected.item.size() && cut > 0 &&
            (static_cast<unsigned char>(rejected.item[cut]) & 0xC0) == 0x80)
       --cut;
-    std::pmr::string masked(&resource_);
-    mask_ip_addresses(rejected.item.substr(0, cut), masked);
-    items.add_text(std::string_view(masked));
+    items.add_text(std::string_view(masked(rejected.item.substr(0, cut), &resource_)));
     sizes.add(Int32GetDatum(static_cast<std::int32_t>(rejected.item.size())));
   }
   const Oid types[] = {TEXTOID,      INT4ARRAYOID, UUIDARRAYOID, TEXTARRAYOID,

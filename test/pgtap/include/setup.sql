@@ -38,3 +38,28 @@ BEGIN
       USING needle;
   END LOOP;
 END $$;
+
+-- Whether bytes are a value of a type of ours; only 22P03 says no.
+CREATE FUNCTION pg_temp.readable(type text, bytes bytea) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('SELECT %L::vigil.%I', bytes::text, type);
+  RETURN true;
+EXCEPTION WHEN invalid_binary_representation THEN
+  RETURN false;
+END $$;
+
+-- Copies the rows of one table to another in binary form.
+CREATE FUNCTION pg_temp.copy_binary(source regclass, target regclass) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  file text := current_setting('data_directory') || '/vigil_' || pg_backend_pid() || '.copy';
+BEGIN
+  EXECUTE format('COPY %s TO %L (FORMAT binary)', source, file);
+  EXECUTE format('COPY %s FROM PROGRAM %L (FORMAT binary)', target, format('cat ''%s'' && rm ''%1$s''', file));
+END $$;
+
+CREATE FUNCTION pg_temp.plan_of(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE line text; lines text := '';
+BEGIN
+  FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP lines := lines || line || E'\n'; END LOOP;
+  RETURN lines;
+END $$;
