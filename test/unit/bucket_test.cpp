@@ -3,12 +3,24 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <random>
 
 namespace vigil {
 namespace {
+
+constexpr double kMax = std::numeric_limits<double>::max();
+constexpr double kTiny = std::numeric_limits<double>::denorm_min();
+
+// Any bit pattern that is a finite double.
+double anything(std::mt19937_64& random) {
+  for (;;) {
+    const auto value = std::bit_cast<double>(random());
+    if (std::isfinite(value)) return value;
+  }
+}
 
 TEST(Bucket, BordersBelongToTheBucketBelow) {
   for (int scale = bucket::kMinScale; scale <= bucket::kMaxScale; ++scale) {
