@@ -43,18 +43,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vigil.find_job(text) IS 'Settings of a job; error 42704 that lists the jobs if there is none of this name.';
 
--- 1986619241 is "vigi" in ASCII: the class of our advisory locks.
-CREATE OR REPLACE FUNCTION vigil.running_jobs() RETURNS TABLE (name text, pid integer)
-  LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
-AS $$
-  SELECT s.name, l.pid
-  FROM pg_locks l
-  JOIN vigil.job_settings s ON l.objid = (hashtext(s.name)::bigint & 4294967295)::oid
-  WHERE l.locktype = 'advisory' AND l.classid = 1986619241 AND l.objsubid = 2 AND l.granted
-    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-$$;
-COMMENT ON FUNCTION vigil.running_jobs() IS 'Jobs that run now, by the advisory lock that each run holds, and the backend.';
-
+-- 1986619241 is "vigi" in ASCII: the class of the advisory locks that runs hold.
 CREATE OR REPLACE FUNCTION vigil.start_job(name text) RETURNS timestamptz
   LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, vigil, pg_temp
 AS $$
@@ -63,7 +52,10 @@ DECLARE
   old vigil.job_state;
   started timestamptz := clock_timestamp();
 BEGIN
-  INSERT INTO vigil.job_state (name) VALUES (start_job.name) ON CONFLICT DO NOTHING;
+  -- Not ON CONFLICT: an inserted row would replace the old one.
+  IF NOT EXISTS (SELECT FROM vigil.job_state s WHERE s.name = start_job.name) THEN
+    INSERT INTO vigil.job_state (name) VALUES (start_job.name);
+  END IF;
   SELECT * INTO old FROM vigil.job_state s WHERE s.name = start_job.name FOR UPDATE;
   -- The lock is ours, so whoever stands here died in the middle of a run.
   IF old.running_pid IS NOT NULL THEN
@@ -300,7 +292,10 @@ SELECT s.name, s.description, s.run_every AS every, s.enabled,
             ELSE 'waiting' END AS state
 FROM vigil.job_settings s
 LEFT JOIN vigil.job_state t USING (name)
-LEFT JOIN vigil.running_jobs() r USING (name)
+LEFT JOIN pg_catalog.pg_locks r
+  ON r.locktype = 'advisory' AND r.granted AND r.objsubid = 2 AND r.classid = 1986619241
+  AND r.objid = (pg_catalog.hashtext(s.name)::bigint & 4294967295)::oid
+  AND r.database = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
 ORDER BY s.name;
 COMMENT ON VIEW vigil.jobs IS
   'Every job: when it ran and runs next, how long it took, what it did, whether it fails. State: running, waiting, failing, paused or new.';

@@ -57,6 +57,10 @@ COMMENT ON COLUMN vigil.job_state.failures IS 'Failures in a row: each doubles t
 COMMENT ON COLUMN vigil.job_state.total_failures IS 'Failures ever.';
 COMMENT ON COLUMN vigil.job_state.running_pid IS 'Backend that runs it, or died while it did.';
 
+-- Workers may have run jobs of a database that is being restored before its rows arrive.
+CREATE TRIGGER replace_row BEFORE INSERT ON vigil.job_state
+  FOR EACH ROW EXECUTE FUNCTION vigil.replace_row('name');
+
 CREATE TABLE vigil.job_history (
   job text NOT NULL,
   started_at timestamptz NOT NULL,
