@@ -173,7 +173,7 @@ sub run_round
 	my %psql = map { $_ => start_psql($node, $db, writer_script($_, $round)) } keys %writers;
 	$psql{"roller$_"} = start_psql($node, $db, roller_script("$round.$_")) for $preloaded ? () : (1, 2);
 	my $wanted = $before + 800 + 250 * $round;
-	my $working = $preloaded ? "SELECT count(*) > 0 FROM vigil.running_jobs() WHERE name = 'rollup'"
+	my $working = $preloaded ? "SELECT count(*) > 0 FROM vigil.jobs WHERE name = 'rollup' AND state = 'running'"
 	  : "SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'active' AND query ~ 'vigil.ro'";
 	ok($node->poll_query_until($db, "SELECT (SELECT count(*) FROM stored) > $wanted AND ($working)"),
 		"round $round: sessions write and roll up");
