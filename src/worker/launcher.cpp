@@ -296,6 +296,7 @@ void vigil_launcher_main(Datum) {
   pqsignal(SIGHUP, SignalHandlerForConfigReload);
   BackgroundWorkerUnblockSignals();
   BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+  SetConfigOption("application_name", MyBgworkerEntry->bgw_name, PGC_USERSET, PGC_S_SESSION);
   vigil::worker::enter();
   // Whatever goes wrong ends this process, and the postmaster starts another.
   vigil::pg::entry([&] { vigil::worker::serve(); });

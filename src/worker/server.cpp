@@ -36,6 +36,7 @@ struct Server {
   Kind kind;
   DatabaseSlot* slot;
   Oid extension;
+  const char* database;   // its name when the worker came
   MemoryContext context;  // of one turn
   bool told_version;
   int failed_turns;  // in a row
@@ -255,7 +256,7 @@ bool attempt(const Server& server, F&& body) {
   // The scheduler speaks for both.
   if (server.kind == Kind::kScheduler)
     ereport(LOG, (errmsg("extension \"%s\" was dropped from database \"%s\", its workers end",
-                         kExtension, get_database_name(MyDatabaseId))));
+                         kExtension, server.database)));
   publish(server, false);
   proc_exit(0);
 }
@@ -263,7 +264,7 @@ bool attempt(const Server& server, F&& body) {
 void tell_version(Server& server) {
   if (!server.told_version)
     ereport(LOG, (errmsg("pg_vigil %s waits in database \"%s\", which has another version",
-                         name_of(server.kind), get_database_name(MyDatabaseId)),
+                         name_of(server.kind), server.database),
                   errhint("Run ALTER EXTENSION pg_vigil UPDATE; the library is version %s.",
                           VIGIL_VERSION)));
   server.told_version = true;
@@ -357,12 +358,14 @@ void pin_settings() {
   set_option("idle_in_transaction_session_timeout", "0");
   set_option("default_transaction_isolation", "read committed");
   set_option("client_min_messages", "error");
+  SetConfigOption("application_name", MyBgworkerEntry->bgw_name, PGC_USERSET, PGC_S_SESSION);
 }
 
 // Becomes the owner of the extension, whose functions the jobs are.
-void become_owner(const Extension& extension) {
+void become_owner(Server& server, const Extension& extension) {
   StartTransactionCommand();
   SetSessionAuthorization(extension.owner, superuser_arg(extension.owner));
+  server.database = MemoryContextStrdup(TopMemoryContext, get_database_name(MyDatabaseId));
   CommitTransactionCommand();
 }
 
@@ -394,7 +397,7 @@ void vigil_worker_main(Datum argument) {
   server.extension = extension.oid;
   if (server.kind == Kind::kScheduler) publish(server, OidIsValid(extension.oid));
   if (!OidIsValid(extension.oid)) proc_exit(0);
-  become_owner(extension);
+  become_owner(server, extension);
   serve(server);
 }
 }
