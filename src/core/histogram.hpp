@@ -32,7 +32,7 @@ namespace vigil {
 class Histogram {
  public:
   static constexpr int kDefaultScale = 6;
-  static constexpr std::uint32_t kDefaultMaxBuckets = 4096;
+  static constexpr std::uint32_t kDefaultMaxBuckets = 16384;
   static constexpr std::uint32_t kMaxDistinct = 64;
 
   // A bucket of the values in (lower, upper], or in [lower, upper) when they are negative; a

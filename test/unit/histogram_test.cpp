@@ -20,11 +20,11 @@ constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
 using Values = std::vector<double>;
 
-Histogram empty(int scale = 6, std::uint32_t limit = 4096) {
+Histogram empty(int scale = 6, std::uint32_t limit = Histogram::kDefaultMaxBuckets) {
   return Histogram(std::pmr::get_default_resource(), scale, limit);
 }
 
-Histogram of(const Values& values, int scale = 6, std::uint32_t limit = 4096) {
+Histogram of(const Values& values, int scale = 6, std::uint32_t limit = Histogram::kDefaultMaxBuckets) {
   Histogram histogram = empty(scale, limit);
   for (const double value : values) histogram.add(value);
   return histogram;
@@ -265,16 +265,16 @@ TEST(Histogram, ScaleFallsWithTheRangeOnly) {
   Values values(100);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = 1 + static_cast<double>(i);
   EXPECT_EQ(of(values).scale(), 6);
-  values.push_back(std::ldexp(1.0, 63));  // 1 lies in bucket -1, 2^63 in 63 * 64 - 1
+  values.push_back(std::ldexp(1.0, 255));  // 1 lies in bucket -1, 2^255 in 255 * 64 - 1
   EXPECT_EQ(of(values).scale(), 6);
-  values.back() = std::ldexp(1.0, 64);
+  values.back() = std::ldexp(1.0, 256);
   EXPECT_EQ(of(values).scale(), 5);
-  values.back() = -std::ldexp(1.0, 64);  // the limit is one of each sign
+  values.back() = -std::ldexp(1.0, 256);  // the limit is one of each sign
   EXPECT_EQ(of(values).scale(), 6);
   Values ends = draw(70, 1, lognormal);
   ends.push_back(kTiny);
   ends.push_back(kMax);
-  EXPECT_EQ(of(ends).scale(), 0);
+  EXPECT_EQ(of(ends).scale(), 2);
   EXPECT_EQ(of(ends, 6, 4).scale(), -10);
   EXPECT_EQ(of(ends, -10, 4).percentile(0), kTiny);
   EXPECT_EQ(of(ends, -10, 4).percentile(1), kMax);
