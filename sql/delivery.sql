@@ -263,7 +263,29 @@ END $$;
 COMMENT ON FUNCTION vigil.deliver(interval) IS
   'One step of delivery: sends what earlier steps claimed, records what was answered, claims more. Commit between steps and repeat until it returns 0. Returns rows recorded, or else claimed. With a wait it returns null when that has passed without an answer, and when it has only claimed.';
 
-REVOKE ALL ON FUNCTION vigil.http_send(uuid[], text[], text[], text[], integer),
+CREATE OR REPLACE FUNCTION vigil.expire_deliveries(
+  keep interval DEFAULT '30 days', keep_dead interval DEFAULT '90 days') RETURNS bigint
+  LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  WITH old AS MATERIALIZED (
+    SELECT module_id, id FROM vigil.outbox
+    WHERE (status IN ('delivered', 'superseded') AND coalesce(delivered_at, created_at) < now() - keep)
+       OR (status = 'dead' AND next_attempt_at < now() - keep_dead)
+    LIMIT 10000 FOR UPDATE SKIP LOCKED
+  ), attempts AS (
+    DELETE FROM vigil.delivery_attempts a USING old
+    WHERE a.module_id = old.module_id AND a.outbox_id = old.id
+  ), deleted AS (
+    DELETE FROM vigil.outbox o USING old
+    WHERE o.module_id = old.module_id AND o.id = old.id
+    RETURNING 1
+  )
+  SELECT count(*) FROM deleted
+$$;
+COMMENT ON FUNCTION vigil.expire_deliveries(interval, interval) IS
+  'Deletes up to 10000 rows of the outbox with their attempts: delivered or superseded ones after 30 days, dead ones after 90. Returns how many, 0 when none is left.';
+
+REVOKE ALL ON FUNCTION vigil.expire_deliveries(interval, interval), vigil.http_send(uuid[], text[], text[], text[], integer),
   vigil.http_start(uuid[], text[], text[], text[]), vigil.http_finish(interval), vigil.http_state(),
   vigil.webhook_secret(), vigil.has_deliveries(), vigil.release_deliveries(),
   vigil.claim_deliveries(integer, interval, text[]),

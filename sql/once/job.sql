@@ -99,6 +99,8 @@ INSERT INTO vigil.job_settings (name, description, step, has_work, worker, run_e
   ('deliver', 'sends what stands in the outbox',
    'vigil.deliver(interval ''100 milliseconds'')', 'vigil.has_deliveries()', 'courier',
    '1 second', true),
+  ('expire_deliveries', 'deletes old rows of the outbox',
+   'vigil.expire_deliveries()', NULL, 'scheduler', '1 hour', true),
   ('expire', 'deletes what is older than its retention',
    'vigil.expire()', NULL, 'scheduler', '10 minutes', true);
 UPDATE vigil.job_settings SET max_steps = 1000000, step_timeout = '0' WHERE name = 'deliver';

@@ -12,13 +12,14 @@ SELECT current_setting('shared_preload_libraries') ~ '\mpg_vigil\M' AS preloaded
   DROP EXTENSION pg_vigil CASCADE;
   \quit
 \endif
-SELECT plan(71);
+SELECT plan(74);
 
 -- The built-in jobs ---------------------------------------------------------------------------------
 
 SELECT set_eq('SELECT name, every FROM vigil.jobs',
   $$VALUES ('rollup', interval '5 seconds'), ('maintain_partitions', '10 minutes'), ('replay_quarantine', '1 minute'),
-           ('refresh_baselines', '1 hour'), ('evaluate_alerts', '15 seconds'), ('deliver', '1 second'), ('expire', '10 minutes')$$,
+           ('refresh_baselines', '1 hour'), ('evaluate_alerts', '15 seconds'), ('deliver', '1 second'), ('expire', '10 minutes'),
+           ('expire_deliveries', '1 hour')$$,
   'the built-in jobs and how often they run');
 SELECT is((SELECT string_agg(DISTINCT state, ',') FROM vigil.jobs), 'new', 'none has run');
 SELECT is(has_function_privilege('public', p.oid, 'EXECUTE'), false, p.proname || ' is not for everybody')
@@ -175,6 +176,11 @@ SELECT throws_ok('SELECT vigil.claim_deliveries(0)', '22023', NULL, 'no rows to 
 SELECT throws_ok($$SELECT vigil.claim_deliveries(1, '0')$$, '22023', NULL, 'a lease of nothing: 22023');
 SELECT throws_ok(format('SELECT vigil.redeliver(%L, gen_random_uuid())', :m1), 'P0002', NULL, 'redeliver of nothing: P0002');
 SELECT throws_ok($$SELECT vigil.http_send(ARRAY[gen_random_uuid()], '{}', '{}', '{}')$$, '22023', NULL, 'arrays of different length: 22023');
+UPDATE vigil.outbox SET delivered_at = now() - interval '31 days' WHERE status = 'delivered';
+SELECT is(vigil.expire_deliveries(), 1::bigint, 'a delivered row is forgotten after 30 days');
+SELECT is(vigil.expire_deliveries(), 0::bigint, 'and only that');
+SELECT is((SELECT count(*) FROM vigil.delivery_attempts a WHERE NOT EXISTS (SELECT FROM vigil.outbox o WHERE o.id = a.outbox_id)),
+  0::bigint, 'with its attempts');
 -- The example of the Standard Webhooks specification.
 SELECT matches(vigil.webhook_headers('00000000-0000-4000-8000-000000000001', to_timestamp(1614265330), '{"test": 2432232314}',
     decode('MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'base64')), 'webhook-timestamp: 1614265330\nwebhook-signature: v1,[A-Za-z0-9+/]{43}=$',
