@@ -28,7 +28,7 @@ COMMENT ON COLUMN vigil.metrics.scales_with_window IS 'Whether the baseline, whi
 CREATE OR REPLACE FUNCTION vigil.metric_values(
     module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (metric text, value double precision, samples bigint, sites bigint, sessions bigint)
-  LANGUAGE sql STABLE ROWS 17 SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE sql STABLE ROWS 17 SET search_path = pg_catalog, vigil, pg_temp SET jit = off
 AS $$
   WITH merged AS (
     SELECT vigil.merge_agg(w.cell) AS everything,
@@ -96,7 +96,7 @@ COMMENT ON FUNCTION vigil.store_baseline(uuid, uuid, text, vigil.histogram, time
   'Step of vigil.refresh_baselines(): writes one baseline from the distribution of its values.';
 
 CREATE OR REPLACE FUNCTION vigil.refresh_baselines(period interval DEFAULT '14 days') RETURNS bigint
-  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET jit = off
 AS $$
 DECLARE
   learned bigint;
@@ -104,6 +104,10 @@ BEGIN
   IF period IS NULL OR period <= interval '0' THEN
     RAISE invalid_parameter_value USING
       MESSAGE = format('period must be longer than zero, not %s', coalesce(period::text, 'null'));
+  END IF;
+  -- Baselines learned from half of a dump would stand in the way of its own.
+  IF vigil.being_restored() THEN
+    RETURN 0;
   END IF;
   -- Single durations, for each release and for all of them.
   PERFORM vigil.store_baseline(t.module_id, t.version_id, t.metric, t.summary, t.first_at, t.last_at)

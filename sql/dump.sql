@@ -1,3 +1,23 @@
+CREATE OR REPLACE FUNCTION vigil.being_restored() RETURNS boolean
+  LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  SELECT EXISTS (SELECT FROM pg_locks l
+                 WHERE l.locktype = 'advisory' AND l.classid = 1986619241 AND l.objsubid = 2 AND l.granted
+                   AND l.objid = (hashtext('being restored')::bigint & 4294967295)::oid
+                   AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                   AND l.pid <> pg_backend_pid())
+      OR EXISTS (SELECT FROM pg_stat_activity a
+                 WHERE a.datname = current_database() AND a.application_name = 'pg_restore'
+                   AND a.pid <> pg_backend_pid())
+$$;
+COMMENT ON FUNCTION vigil.being_restored() IS
+  'Whether another session restores a dump into this database: what is not complete must not be rolled up, judged or expired, so the jobs do nothing meanwhile.';
+
+-- Only what pg_dump writes turns row_security off. The lock ends with the session that restores; what
+-- pg_restore does in further sessions is known by their name.
+SELECT pg_catalog.pg_advisory_lock_shared(1986619241, pg_catalog.hashtext('being restored'))
+WHERE pg_catalog.current_setting('row_security') = 'off';
+
 -- What pg_dump takes along: users' data, settings and state. Partitions of the fact tables are no
 -- members of the extension and are dumped as any table. One call per statement: two in one would
 -- update the same catalog row twice.

@@ -1,6 +1,6 @@
 CREATE OR REPLACE VIEW vigil.partitions AS
-SELECT p.relname::text AS parent,
-       c.relname::text AS partition,
+SELECT p.relname::text COLLATE "default" AS parent,
+       c.relname::text COLLATE "default" AS partition,
        CASE WHEN b.bounds[1] = 'MINVALUE' THEN '-infinity'
             ELSE btrim(b.bounds[1], '''')::timestamptz END AS starts_at,
        CASE WHEN b.bounds[2] = 'MAXVALUE' THEN 'infinity'
@@ -44,6 +44,22 @@ $$;
 COMMENT ON FUNCTION vigil.partition_name(text, text, timestamptz) IS
   'Name of a partition: events_y2026m11, or events_y2026m11d20 where it does not start a month.';
 
+CREATE OR REPLACE FUNCTION vigil.index_partition(parent text, partition regclass) RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+DECLARE
+  definition text;
+BEGIN
+  EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (module_id, created_at, id)', partition);
+  FOR definition IN
+    SELECT unnest(p.indexes) FROM vigil.partition_policy p WHERE p.parent = index_partition.parent
+  LOOP
+    EXECUTE format('CREATE INDEX ON %s %s', partition, definition);
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION vigil.index_partition(text, regclass) IS
+  'Makes the key and the indexes of a partition: for a table that you fill and ATTACH yourself.';
+
 CREATE OR REPLACE FUNCTION vigil.create_partition(
     parent text, partition text, starts_at timestamptz, ends_at timestamptz) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
@@ -53,12 +69,13 @@ BEGIN
   -- CREATE TABLE ... PARTITION OF would lock them out.
   EXECUTE format('CREATE TABLE vigil.%I (LIKE vigil.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS '
                  'INCLUDING STORAGE INCLUDING COMPRESSION)', partition, parent);
+  PERFORM vigil.index_partition(parent, format('vigil.%I', partition)::regclass);
   EXECUTE format('ALTER TABLE vigil.%I ATTACH PARTITION vigil.%I FOR VALUES FROM (%L) TO (%L)',
                  parent, partition, starts_at, ends_at);
   PERFORM vigil.watch_table(format('vigil.%I', partition)::regclass);
 END $$;
 COMMENT ON FUNCTION vigil.create_partition(text, text, timestamptz, timestamptz) IS
-  'Makes one partition of a fact table for [starts_at, ends_at) and watches it for direct writes.';
+  'Makes one partition of a fact table for [starts_at, ends_at), with its key and indexes, and watches it for direct writes.';
 
 CREATE OR REPLACE FUNCTION vigil.missing_partitions(
     for_parent text DEFAULT NULL, at timestamptz DEFAULT now())
@@ -111,6 +128,10 @@ AS $$
 DECLARE
   missing record;
 BEGIN
+  -- The partitions of a dump come from the dump.
+  IF vigil.being_restored() THEN
+    RETURN;
+  END IF;
   -- One at a time; whoever comes second finds nothing missing.
   PERFORM pg_advisory_xact_lock(hashtextextended('vigil.maintain_partitions', 0));
   FOR missing IN SELECT * FROM vigil.missing_partitions(for_parent, at) LOOP

@@ -5,6 +5,10 @@ DECLARE
   chosen uuid[];
   stored bigint;
 BEGIN
+  -- Facts that are stored before their partition has its triggers would not be marked.
+  IF vigil.being_restored() THEN
+    RETURN 0;
+  END IF;
   SELECT array_agg(q.id) INTO chosen
   FROM (SELECT w.id FROM vigil.quarantine w
         WHERE EXISTS (SELECT FROM vigil.partitions p WHERE p.parent = w.fact

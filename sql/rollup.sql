@@ -15,13 +15,14 @@ COMMENT ON VIEW vigil.facts IS
   'Events and errors as cells count them: an error is an event of type error whose subject is its fingerprint.';
 
 -- The readers below take a whole module and time range apart: PostgreSQL must walk the key, never
--- hash all facts of a module.
+-- hash all facts of a module. A plan that is made so looks expensive enough to be compiled, which
+-- would take longer than it runs.
 CREATE OR REPLACE FUNCTION vigil.raw_cells(
     module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, bucket timestamptz, cell vigil.cell)
   LANGUAGE plpgsql STABLE ROWS 20 COST 10
   SET search_path = pg_catalog, vigil, pg_temp
-  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -54,7 +55,7 @@ CREATE OR REPLACE FUNCTION vigil.live_minutes(
   RETURNS TABLE (version_id uuid, event_type text, subject text, bucket timestamptz, cell vigil.cell)
   LANGUAGE plpgsql STABLE ROWS 20 COST 10
   SET search_path = pg_catalog, vigil, pg_temp
-  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -78,7 +79,7 @@ COMMENT ON FUNCTION vigil.live_minutes(uuid, timestamptz, timestamptz) IS
 
 CREATE OR REPLACE FUNCTION vigil.live_hour(module uuid, hour timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, cell vigil.cell)
-  LANGUAGE sql STABLE SECURITY DEFINER ROWS 5 COST 10 SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE sql STABLE SECURITY DEFINER ROWS 5 COST 10 SET search_path = pg_catalog, vigil, pg_temp SET jit = off
 AS $$
   SELECT m.version_id, m.event_type, m.subject, vigil.merge_agg(m.cell)
   FROM vigil.live_minutes(module, hour, hour + interval '1 hour') m
@@ -90,7 +91,7 @@ CREATE OR REPLACE FUNCTION vigil.live_hours(module uuid, starts_at timestamptz, 
   RETURNS TABLE (version_id uuid, event_type text, subject text, bucket timestamptz, cell vigil.cell)
   LANGUAGE plpgsql STABLE ROWS 20 COST 10
   SET search_path = pg_catalog, vigil, pg_temp
-  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
 AS $$
 #variable_conflict use_column
 BEGIN
@@ -112,7 +113,7 @@ COMMENT ON FUNCTION vigil.live_hours(uuid, timestamptz, timestamptz) IS
 CREATE OR REPLACE FUNCTION vigil.window_cells(
     module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, cell vigil.cell)
-  LANGUAGE plpgsql STABLE ROWS 20 COST 10 SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE plpgsql STABLE ROWS 20 COST 10 SET search_path = pg_catalog, vigil, pg_temp SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -166,7 +167,7 @@ COMMENT ON FUNCTION vigil.day_after(timestamptz, text) IS 'Start of the next day
 
 CREATE OR REPLACE FUNCTION vigil.live_day(module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, cell vigil.cell)
-  LANGUAGE sql STABLE SECURITY DEFINER ROWS 5 COST 10 SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE sql STABLE SECURITY DEFINER ROWS 5 COST 10 SET search_path = pg_catalog, vigil, pg_temp SET jit = off
 AS $$
   SELECT w.version_id, w.event_type, w.subject, vigil.merge_agg(w.cell)
   FROM vigil.window_cells(module, starts_at, ends_at) w
@@ -216,7 +217,7 @@ COMMENT ON VIEW vigil.days IS 'Day cells in the zone of each module, never stale
 
 CREATE OR REPLACE FUNCTION vigil.roll_hours(modules uuid[], hours timestamptz[],
                                             firsts timestamptz[], lasts timestamptz[]) RETURNS void
-  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET jit = off
 AS $$
 BEGIN
   DELETE FROM vigil.cells_minute c
@@ -240,7 +241,7 @@ COMMENT ON FUNCTION vigil.roll_hours(uuid[], timestamptz[], timestamptz[], times
   'Step of vigil.rollup(): writes minute and hour cells of the hours whose minutes first to last changed.';
 
 CREATE OR REPLACE FUNCTION vigil.roll_days(modules uuid[], days timestamptz[]) RETURNS void
-  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET jit = off
 AS $$
 BEGIN
   DELETE FROM vigil.cells_day c USING unnest(modules, days) AS t (module_id, day)
@@ -255,7 +256,7 @@ END $$;
 COMMENT ON FUNCTION vigil.roll_days(uuid[], timestamptz[]) IS 'Step of vigil.rollup(): writes the cells of days.';
 
 CREATE OR REPLACE FUNCTION vigil.rollup(max_minutes integer DEFAULT 5000) RETURNS bigint
-  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET jit = off
 AS $$
 DECLARE
   modules uuid[];
@@ -268,6 +269,10 @@ BEGIN
   IF max_minutes IS NULL OR max_minutes < 1 THEN
     RAISE invalid_parameter_value USING
       MESSAGE = format('max_minutes must be 1 or more, not %s', coalesce(max_minutes::text, 'null'));
+  END IF;
+  -- The marks of a dump may be there before their facts.
+  IF vigil.being_restored() THEN
+    RETURN 0;
   END IF;
   -- One roller at a time; readers and writers do not wait for it.
   PERFORM FROM vigil.rollup_state FOR UPDATE;
@@ -337,6 +342,10 @@ DECLARE
   removed bigint;
   total bigint := 0;
 BEGIN
+  -- A floor that is raised now would be lowered again by the one in the dump.
+  IF vigil.being_restored() THEN
+    RETURN 0;
+  END IF;
   -- The roller reads the floor and writes the cells under the same lock.
   PERFORM FROM vigil.rollup_state FOR UPDATE;
   UPDATE vigil.rollup_state SET minute_floor = floor WHERE minute_floor < floor;

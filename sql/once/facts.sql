@@ -1,5 +1,9 @@
 -- The fact tables: append-only, partitioned by event time. There is no default partition; what the
 -- ingest functions receive outside all partitions waits in vigil.quarantine.
+--
+-- Keys and indexes are made with each partition, not here. pg_dump takes partitions along as tables, with
+-- their own keys, while these two are made again by CREATE EXTENSION: had they a key, a restored partition
+-- would get it when it is attached, and its own one would then be an error.
 CREATE TABLE vigil.events (
   id uuid NOT NULL DEFAULT vigil.uuid_v7(),
   module_id uuid NOT NULL,
@@ -31,7 +35,6 @@ CREATE TABLE vigil.events (
   external_id text,
   payload jsonb NOT NULL DEFAULT '{}',
   metadata jsonb NOT NULL DEFAULT '{}',
-  PRIMARY KEY (module_id, created_at, id),
   -- Cells have them in their key, and a key must fit a page of its index: a longer one would stop the roller.
   CONSTRAINT events_type_length CHECK (octet_length(event_type) <= 400),
   CONSTRAINT events_subject_length CHECK (octet_length(subject) <= 2000)
@@ -105,11 +108,8 @@ CREATE TABLE vigil.errors (
   module_settings jsonb,
   tags jsonb NOT NULL DEFAULT '{}',
   context jsonb NOT NULL DEFAULT '{}',
-  PRIMARY KEY (module_id, created_at, id),
   CONSTRAINT errors_fingerprint_length CHECK (octet_length(fingerprint) <= 2000)
 ) PARTITION BY RANGE (created_at);
-
-CREATE INDEX errors_fingerprint ON vigil.errors (module_id, fingerprint, created_at DESC);
 
 COMMENT ON TABLE vigil.errors IS 'One row per occurrence of an error, partitioned by event time.';
 COMMENT ON COLUMN vigil.errors.id IS 'UUID version 7, made here.';

@@ -249,7 +249,7 @@ void HyperLogLog::write_registers(Bytes& out, bool sparse) const {
 
 HyperLogLog HyperLogLog::read_any(std::span<const std::uint8_t> bytes,
                                   std::pmr::memory_resource* resource) {
-  ByteReader in(bytes, "vigil.distinct");
+  ByteReader in(bytes, "vigil.hyperloglog");
   const auto head = in.fixed<std::uint8_t>();
   const auto shape = in.fixed<std::uint8_t>();
   const auto cutoffs = in.fixed<std::uint8_t>();
@@ -290,7 +290,7 @@ HyperLogLog HyperLogLog::read(std::span<const std::uint8_t> bytes,
   Kind kind = result.elements_.empty() ? kEmpty : kExplicit;
   if (!result.registers_.empty()) kind = result.prefers_sparse() ? kSparse : kFull;
   if ((bytes[0] & 0xf) != kind) {
-    ByteReader({}, "vigil.distinct").fail("its kind of storage is not the one to choose");
+    ByteReader({}, "vigil.hyperloglog").fail("its kind of storage is not the one to choose");
   }
   return result;
 }

@@ -358,6 +358,7 @@ void pin_settings() {
   set_option("idle_in_transaction_session_timeout", "0");
   set_option("default_transaction_isolation", "read committed");
   set_option("client_min_messages", "error");
+  set_option("jit", "off");  // jobs are many short statements
   SetConfigOption("application_name", MyBgworkerEntry->bgw_name, PGC_USERSET, PGC_S_SESSION);
 }
 

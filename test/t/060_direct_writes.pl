@@ -78,7 +78,7 @@ my @steps = (
 	[ 'DELETE from a partition', qq{DELETE FROM $partition WHERE session_id = 's8'} ],
 	[ 'INSERT into a partition', qq{INSERT INTO $partition (module_id, created_at, event_type, event_name)
 	    SELECT '$n', at(60 + i), 'render', 'done' FROM generate_series(1, 5) i} ],
-	[ 'INSERT ON CONFLICT DO UPDATE', q{INSERT INTO vigil.events SELECT * FROM vigil.events WHERE session_id = 's9'
+	[ 'INSERT ON CONFLICT DO UPDATE', qq{INSERT INTO $partition SELECT * FROM $partition WHERE session_id = 's9'
 	    ON CONFLICT (module_id, created_at, id) DO UPDATE SET event_type = 'api_call', success = true} ],
 	[ 'MERGE', q{MERGE INTO vigil.events e USING (SELECT DISTINCT ON (id) * FROM vigil.events) s
 	      ON e.module_id = s.module_id AND e.created_at = s.created_at AND e.id = s.id
@@ -110,6 +110,7 @@ CREATE TABLE filled (LIKE vigil.events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)
 INSERT INTO filled (module_id, created_at, event_type, event_name, duration_ms)
 SELECT '$m', timestamptz '2020-01-15 10:00Z' + i * interval '7 minutes', 'render', 'done', i % 10
 FROM generate_series(1, 200) i;
+SELECT vigil.index_partition('events', 'filled');
 ALTER TABLE vigil.events ATTACH PARTITION filled FOR VALUES FROM ('2020-01-01Z') TO ('2020-02-01Z');
 });
 is($sql->(qq{SELECT vigil.mark_dirty('$m', '2020-01-15 10:00Z', '2020-01-16 12:00Z')}), 26 * 60,
