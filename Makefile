@@ -19,6 +19,7 @@ DATA_built = $(EXTENSION)--$(EXTVERSION).sql
 DATA = $(wildcard sql/updates/*--*.sql)
 EXTRA_CLEAN = $(DATA_built) $(OBJS:.o=.d) results regression.diffs regression.out output_iso tmp_check log
 
+# PostgreSQL 15 looks for a test in ./sql first: no test may be named as a module there.
 REGRESS = $(patsubst test/sql/%.sql,%,$(sort $(wildcard test/sql/*.sql)))
 REGRESS_OPTS = --inputdir=test
 ISOLATION = $(patsubst test/isolation/specs/%.spec,%,$(sort $(wildcard test/isolation/specs/*.spec)))

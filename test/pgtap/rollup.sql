@@ -1,0 +1,202 @@
+-- The roller: views equal a recompute from raw rows whatever happens to the facts, before and after it.
+BEGIN;
+\ir include/setup.sql
+\ir include/recompute.sql
+SELECT plan(91);
+
+-- Half a year of partitions around the clock changes of Berlin, and now.
+UPDATE vigil.partition_policy SET past = '400 days';
+SELECT count(*) FROM vigil.maintain_partitions() \g /dev/null
+
+-- Rows of two modules in 31 places of the given time, with at most 50 different durations.
+CREATE FUNCTION pg_temp.fill(starts_at timestamptz, ends_at timestamptz, how_many integer) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO vigil.events (module_id, created_at, version_id, site_id, duration_ms, memory_usage_kb, success, event_type, event_name,
+                            session_id, country_code, device_type, browser, payload, metadata)
+  SELECT CASE WHEN n % 3 = 0 THEN '22222222-2222-4222-8222-222222222222' ELSE '11111111-1111-4111-8111-111111111111' END::uuid,
+         starts_at + (ends_at - starts_at) * (n % 31 / 31.0) + n * 7919 % 20000 * interval '1 ms',
+         CASE n % 4 WHEN 1 THEN 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaa1' WHEN 2 THEN 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaa2' END::uuid,
+         CASE WHEN n % 13 > 0 THEN md5((n % 9)::text)::uuid END, CASE WHEN n % 5 > 0 THEN n % 50 * 2.5 END,
+         CASE WHEN n % 6 = 0 THEN n % 100 * 1024 END, CASE WHEN n % 17 = 0 THEN true WHEN n % 19 = 0 THEN false END,
+         (ARRAY['render', 'api_call', 'user_interaction', 'error', 'performance', 'hook_execution', 'render', 'deployment'])[1 + n % 8],
+         (ARRAY['api_success', 'api_error', 'click', 'submit', 'mounted'])[1 + n % 5], CASE WHEN n % 11 > 0 THEN 's' || n % 40 END,
+         (ARRAY['US', 'DE', 'IN', NULL])[1 + n % 4], (ARRAY['desktop', NULL, 'mobile'])[1 + n % 3], (ARRAY['Chrome', NULL])[1 + n % 2],
+         CASE WHEN n % 2 = 0 THEN '{"errorName": "TypeError"}' ELSE '{}' END::jsonb,
+         CASE WHEN n % 7 = 0 THEN '{"device": "tablet", "browser": "Safari"}' ELSE '{}' END::jsonb
+  FROM generate_series(1, how_many) AS n;
+  INSERT INTO vigil.errors (module_id, created_at, version_id, site_id, error_type, error_name, error_message, fingerprint, session_id, country_code, browser)
+  SELECT '11111111-1111-4111-8111-111111111111', starts_at + (ends_at - starts_at) * (n % 31 / 31.0) + n * 7919 % 20000 * interval '1 ms',
+         CASE WHEN n % 2 = 1 THEN 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaa1' END::uuid, md5((n % 5)::text)::uuid, 'javascript',
+         (ARRAY['TypeError', 'NetworkError', 'RangeError'])[1 + n % 3], 'message', 'f' || n % 3, 's' || n % 60, 'FR', 'Firefox'
+  FROM generate_series(1, how_many / 10) AS n;
+$$;
+
+SELECT is_empty('SELECT FROM vigil.module_analytics_hourly', 'D-26: without facts there are no rows');
+SELECT is(vigil.rollup(), 0::bigint, 'S0-57: and nothing to roll up');
+
+-- Inserts, and rolling up in slices ---------------------------------------------------------------------
+
+SELECT pg_temp.fill(date_trunc('day', now()) - interval '30 hours', now() - interval '1 minute', 1000) \g /dev/null
+SELECT is_empty('SELECT pg_temp.differences()', 'S0-92: views equal the raw rows at once');
+SELECT is(vigil.rollup(7), 7::bigint, 'S0-57: a slice takes as many minutes as it may');
+SELECT is_empty('SELECT pg_temp.differences()', 'S0-92: and the views do not notice');
+SELECT is((SELECT sum(vigil.rollup(40)) > 0 FROM generate_series(1, 10)), true, 'S0-57: the rest in slices of 40');
+SELECT is_empty('SELECT FROM vigil.dirty', 'S0-57: leaves no mark');
+SELECT is_empty('SELECT pg_temp.differences()', 'S0-57: and the views equal the raw rows');
+CREATE TEMP TABLE cells AS SELECT c.module_id, c.resolution, c.bucket, c.version_id, c.event_type, c.subject, c.cell::text FROM vigil.cells c;
+SELECT is(vigil.rollup(), 0::bigint, 'S0-57: a second run has nothing to do');
+SELECT vigil.mark_dirty(m, now() - interval '5 hours', now()) FROM (VALUES (:m1::uuid), (:m2)) AS t (m) \g /dev/null
+SELECT is_empty('SELECT pg_temp.differences()', 'S0-57: marking all again changes no view');
+SELECT vigil.rollup(100000) \g /dev/null
+SELECT is_empty($$(SELECT c.module_id, c.resolution, c.bucket, c.version_id, c.event_type, c.subject, c.cell::text FROM vigil.cells c EXCEPT ALL SELECT * FROM cells)
+  UNION ALL (SELECT * FROM cells EXCEPT ALL SELECT c.module_id, c.resolution, c.bucket, c.version_id, c.event_type, c.subject, c.cell::text FROM vigil.cells c)$$,
+  'S0-57: run twice, every cell has the same bytes');
+SELECT throws_ok(format('SELECT vigil.rollup(%s)', n), '22023', NULL, 'S0-57: max_minutes ' || n || ' is refused') FROM unnest('{0,-1,NULL::integer}'::text[]) AS n;
+
+-- Late, deleted, updated, truncated, copied -----------------------------------------------------------------
+
+SELECT pg_temp.fill(now() - interval '25 days', now() - interval '20 days', 200) \g /dev/null
+SELECT pg_temp.check_equal('D-10', 'late rows');
+DELETE FROM vigil.events WHERE md5(id::text) < '4';
+DELETE FROM vigil.errors WHERE md5(id::text) < '4';
+SELECT pg_temp.check_equal('D-25', 'deleted rows');
+DELETE FROM vigil.events WHERE created_at < now() - interval '20 hours';
+DELETE FROM vigil.errors WHERE created_at < now() - interval '20 hours';
+SELECT pg_temp.check_equal('D-25', 'hours left empty');
+UPDATE vigil.events SET created_at = created_at - interval '3 hours' WHERE event_type = 'render';
+SELECT pg_temp.check_equal('D-10', 'rows that move to another hour');
+UPDATE vigil.events SET module_id = :m2 WHERE event_name = 'click';
+UPDATE vigil.errors SET module_id = :m2 WHERE error_name = 'RangeError';
+SELECT pg_temp.check_equal('D-10', 'rows that move to another module');
+UPDATE vigil.events SET duration_ms = 7, event_type = 'api_call', version_id = NULL WHERE event_type = 'performance';
+SELECT pg_temp.check_equal('D-10', 'rows that change type and release');
+UPDATE vigil.events SET created_at = created_at - interval '40 days' WHERE event_type = 'deployment';
+SELECT pg_temp.check_equal('D-10', 'rows that move to another partition');
+
+CREATE TEMP TABLE exported AS SELECT * FROM vigil.events;
+UPDATE exported SET id = vigil.uuid_v7(), created_at = now() - interval '90 minutes', duration_ms = 11;
+SELECT pg_temp.copy_binary('exported', 'vigil.events') \g /dev/null
+SELECT pg_temp.check_equal('D-10', 'COPY into the parent');
+SELECT partition AS current_partition FROM vigil.partitions WHERE parent = 'events' AND starts_at <= now() AND ends_at > now() \gset
+UPDATE exported SET id = vigil.uuid_v7(), created_at = date_trunc('month', now());
+SELECT pg_temp.copy_binary('exported', ('vigil.' || :'current_partition')::regclass) \g /dev/null
+SELECT pg_temp.check_equal('D-10', 'COPY into a partition');
+DELETE FROM vigil.:current_partition WHERE duration_ms = 11;
+SELECT pg_temp.check_equal('D-25', 'rows deleted from a partition');
+UPDATE vigil.:current_partition SET duration_ms = 12 WHERE event_type = 'render';
+SELECT pg_temp.check_equal('D-10', 'rows updated in a partition');
+MERGE INTO vigil.events e USING (VALUES (:m1::uuid)) AS s (module_id) ON e.module_id = s.module_id AND e.event_name = 'submit'
+  WHEN MATCHED AND e.event_type = 'render' THEN DELETE WHEN MATCHED THEN UPDATE SET duration_ms = 1;
+SELECT pg_temp.check_equal('D-10', 'MERGE');
+TRUNCATE vigil.errors;
+SELECT pg_temp.check_equal('D-25', 'TRUNCATE of the errors');
+TRUNCATE vigil.:current_partition;
+SELECT pg_temp.check_equal('D-25', 'TRUNCATE of a partition');
+TRUNCATE vigil.events;
+SELECT pg_temp.check_equal('D-25', 'TRUNCATE of the events');
+SELECT is_empty('SELECT FROM vigil.cells', 'D-25: nothing is left');
+
+-- An interrupted statement leaves nothing --------------------------------------------------------------------
+
+SELECT pg_temp.fill(now() - interval '3 hours', now(), 100) \g /dev/null
+SELECT vigil.rollup() \g /dev/null
+SAVEPOINT before;
+SELECT pg_temp.fill(now() - interval '3 hours', now(), 100) \g /dev/null
+ROLLBACK TO before;
+SELECT is((SELECT count(*) FROM vigil.dirty), 0::bigint, 'D-38: a rolled back statement leaves no mark');
+SELECT is_empty('SELECT pg_temp.differences()', 'D-38: and no trace in the views');
+
+-- Old hours whose minute cells are gone -------------------------------------------------------------------------
+
+SELECT pg_temp.fill(date_trunc('hour', now()) - interval '80 hours', now(), 500) \g /dev/null
+SELECT vigil.rollup(100000) \g /dev/null
+UPDATE vigil.rollup_state SET minute_floor = date_trunc('hour', now() - interval '10 hours');
+DELETE FROM vigil.cells_minute WHERE bucket < (SELECT minute_floor FROM vigil.rollup_state);
+SELECT is_empty('SELECT pg_temp.differences()', 'S0-118: without old minute cells the views are the same');
+SELECT pg_temp.fill(date_trunc('hour', now()) - interval '70 hours', now() - interval '20 hours', 60) \g /dev/null
+SELECT pg_temp.check_equal('D-10', 'rows later than the minute cells');
+SELECT is_empty('SELECT FROM vigil.cells_minute WHERE bucket < (SELECT minute_floor FROM vigil.rollup_state)', 'S0-118: no old minute cell comes back');
+DELETE FROM vigil.events WHERE created_at < now() - interval '20 hours' AND event_type IN ('render', 'error');
+SELECT pg_temp.check_equal('D-25', 'rows deleted below the minute cells');
+SELECT vigil.expire() \g /dev/null
+SELECT is_empty('SELECT pg_temp.differences()', 'S0-118: vigil.expire() changes no view');
+SELECT is((SELECT minute_floor FROM vigil.rollup_state), date_trunc('hour', now() - interval '10 hours'), 'S0-118: the floor never sinks');
+
+-- Raw rows that retention dropped stay counted ----------------------------------------------------------------------
+
+TRUNCATE vigil.events, vigil.errors;
+SELECT vigil.rollup(100000) \g /dev/null
+INSERT INTO vigil.events (module_id, created_at, event_type, event_name) SELECT :m1, now() - interval '60 days', 'render', 'r' FROM generate_series(1, 5);
+SELECT vigil.rollup() \g /dev/null
+SELECT partition AS old_partition FROM vigil.partitions WHERE parent = 'events' AND starts_at <= now() - interval '60 days' AND ends_at > now() - interval '60 days' \gset
+DROP TABLE vigil.:old_partition;
+SELECT is((SELECT sum(total_renders) FROM vigil.module_analytics_daily), 5::bigint, 'S0-118: a dropped partition stays in the daily analytics');
+SELECT count(*) FROM vigil.maintain_partitions() \g /dev/null
+SELECT vigil.mark_dirty(:m1, now() - interval '60 days', now() - interval '60 days' + interval '1 second') \g /dev/null
+TRUNCATE vigil.cells;
+
+-- Subjects beyond vigil.max_subjects ---------------------------------------------------------------------------------
+
+INSERT INTO vigil.events (module_id, created_at, event_type, event_name, subject, duration_ms)
+SELECT :m1, date_trunc('minute', now()), 'api_call', 'api_success', 'endpoint-' || lpad(n::text, 3, '0'), n % 60
+FROM generate_series(1, 250) AS n, generate_series(1, CASE WHEN n > 200 THEN 2 ELSE 1 END);
+SELECT is((SELECT (count(*), count(*) FILTER (WHERE subject = '(other)'))::text FROM vigil.minutes WHERE event_type = 'api_call'), '(101,1)',
+  'S0-57: a minute keeps 100 subjects and one for the rest');
+SELECT is((SELECT vigil.cell_count(cell) FROM vigil.minutes WHERE subject = '(other)'), 150::bigint, 'S0-57: which holds all the others');
+SELECT pg_temp.check_equal('S0-57', 'more subjects than are kept apart');
+SELECT is((SELECT sum(vigil.cell_count(cell)) FROM vigil.hours WHERE event_type = 'api_call'), 300::numeric, 'S0-57: no event is lost');
+SELECT is((SELECT count(*) FROM vigil.minutes WHERE subject > 'endpoint-200'), 50::bigint, 'S0-57: the most frequent ones are kept');
+
+-- Clocks that change, days that begin within an hour ------------------------------------------------------------------
+
+TRUNCATE vigil.events, vigil.errors;
+SELECT vigil.rollup(100000) \g /dev/null
+-- the last changes of the clocks in Berlin that lie within the partitions
+SELECT max(d) FILTER (WHERE extract(month FROM d) = 3) AS spring, max(d) FILTER (WHERE extract(month FROM d) = 10) AS autumn
+FROM generate_series(now()::date - 390, now()::date - 3, interval '1 day') AS d
+WHERE extract(isodow FROM d) = 7 AND extract(month FROM d) IN (3, 10) AND extract(day FROM d) > 24 \gset
+SELECT pg_temp.fill(:'spring'::timestamptz - interval '30 hours', :'spring'::timestamptz + interval '60 hours', 300) \g /dev/null
+SELECT pg_temp.fill(:'autumn'::timestamptz - interval '30 hours', :'autumn'::timestamptz + interval '60 hours', 300) \g /dev/null
+INSERT INTO vigil.events (module_id, created_at, event_type, event_name)
+SELECT :m1, t, 'render', 'r' FROM (VALUES (:'spring'), (:'autumn')) AS c (day),
+  LATERAL generate_series(day::timestamp::timestamptz - interval '3 hours', day::timestamp::timestamptz + interval '27 hours', '15 minutes') AS t
+WHERE extract(minute FROM t) IN (0, 45);
+SELECT lives_ok($$SELECT vigil.set_time_zone('11111111-1111-4111-8111-111111111111', 'Europe/Berlin')$$, 'D-22: a module may have a zone');
+SELECT pg_temp.check_equal('D-22', 'both changes of the clocks in Berlin');
+SELECT results_eq(format($$SELECT (vigil.day_after(d AT TIME ZONE 'Europe/Berlin', 'Europe/Berlin') - d AT TIME ZONE 'Europe/Berlin')
+    FROM (VALUES (timestamp %L), (%L)) AS t (d)$$, :'spring'::date, :'autumn'::date), $$VALUES (interval '23 hours'), (interval '25 hours')$$, 'D-22: one day has 23 hours, the other 25');
+SELECT results_eq(format($$SELECT jsonb_array_length(hourly_breakdown) FROM vigil.module_analytics_daily WHERE module_id = '11111111-1111-4111-8111-111111111111'
+    AND version_id IS NULL AND date_bucket IN (%L, %L) ORDER BY date_bucket = %2$L$$, :'spring'::date, :'autumn'::date), 'VALUES (23), (25)', 'S0-65: and as many entries by hour');
+SELECT results_eq(format($$SELECT (h ->> 'hour')::integer FROM vigil.module_analytics_daily, jsonb_array_elements(hourly_breakdown) AS h WHERE module_id = '11111111-1111-4111-8111-111111111111'
+    AND version_id IS NULL AND date_bucket = %L$$, :'spring'::date), 'SELECT n FROM generate_series(0, 23) AS n WHERE n <> 2', 'S0-65: in spring hour 2 is missing');
+SELECT lives_ok($$SELECT vigil.set_time_zone('11111111-1111-4111-8111-111111111111', 'Asia/Kolkata')$$, 'D-22: a zone may change');
+SELECT pg_temp.check_equal('D-22', 'days that begin at half past an hour');
+SELECT pg_temp.fill(:'autumn'::timestamptz, :'autumn'::timestamptz + interval '20 hours', 100) \g /dev/null
+SELECT pg_temp.check_equal('D-22', 'late rows in such days');
+UPDATE vigil.events SET created_at = date_bin('24 hours', created_at, '2001-01-01') + interval '18 hours 15 minutes' WHERE event_type = 'render';
+SELECT pg_temp.check_equal('D-22', 'rows before the border of a day within its hour');
+UPDATE vigil.events SET created_at = created_at + interval '20 minutes' WHERE event_type = 'render';
+SELECT pg_temp.check_equal('D-22', 'rows after the border of a day within its hour');
+UPDATE vigil.rollup_state SET minute_floor = date_trunc('hour', now());
+DELETE FROM vigil.cells_minute;
+DELETE FROM vigil.events WHERE event_type = 'render' AND created_at > :'autumn'::timestamptz;
+SELECT pg_temp.check_equal('D-22', 'such rows deleted when their minute cells are gone');
+TRUNCATE vigil.events;
+SELECT pg_temp.check_equal('D-22', 'TRUNCATE when their minute cells are gone');
+SELECT throws_ok($$SELECT vigil.set_time_zone('11111111-1111-4111-8111-111111111111', 'Europe/Bielefeld')$$, '22023', NULL, 'D-22: an unknown zone is refused');
+SELECT pg_temp.fill(now() - interval '3 days', now(), 300) \g /dev/null
+DELETE FROM vigil.modules;
+SELECT pg_temp.check_equal('D-22', 'a module without settings again');
+
+-- Releases --------------------------------------------------------------------------------------------------------------
+
+SET LOCAL vigil.version_rows = off;
+SELECT is_empty('SELECT FROM vigil.module_analytics_hourly WHERE version_id IS NOT NULL', 'D-05: vigil.version_rows = off leaves the rows of all releases');
+SELECT pg_temp.check_equal('D-05', 'without rows of single releases');
+SET LOCAL vigil.version_rows = on;
+SELECT isnt_empty('SELECT FROM vigil.module_analytics_hourly WHERE version_id IS NOT NULL', 'D-05: else every release has its own');
+SELECT is_empty('SELECT module_id, version_id, hour_bucket FROM vigil.module_analytics_hourly GROUP BY 1, 2, 3 HAVING count(*) > 1', 'S0-06: one row for module, release and hour');
+SELECT is_empty('SELECT module_id, version_id, date_bucket FROM vigil.module_analytics_daily GROUP BY 1, 2, 3 HAVING count(*) > 1', 'S0-08: one row for module, release and day');
+SELECT is_empty('SELECT id FROM vigil.module_analytics_hourly GROUP BY 1 HAVING count(*) > 1', 'S0-05: ids are unique');
+
+SELECT * FROM finish();
+ROLLBACK;

@@ -1,0 +1,39 @@
+-- Who may do what.
+BEGIN;
+\ir include/setup.sql
+SELECT no_plan();
+CREATE ROLE vigil_test_writer;
+CREATE ROLE vigil_test_reader;
+CREATE ROLE vigil_test_nobody;
+SELECT vigil.grant_ingest('vigil_test_writer'), vigil.grant_read('vigil_test_reader') \g /dev/null
+GRANT USAGE ON SCHEMA public TO PUBLIC;
+
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'vigil'::regnamespace AND p.prosecdef
+  AND NOT coalesce(p.proconfig::text, '') ~ 'search_path=pg_catalog, vigil, pg_temp'$$, 'design 10: every SECURITY DEFINER function pins its search_path');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c, aclexplode(c.relacl) a WHERE c.relnamespace = 'vigil'::regnamespace AND a.grantee = 0$$, 'design 10: PUBLIC has no table or view');
+SELECT is(has_schema_privilege('vigil_test_nobody', 'vigil', 'USAGE'), false, 'design 10: PUBLIC does not even see the schema');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'vigil'::regnamespace AND c.relkind IN ('r', 'p', 'v')
+  AND has_table_privilege('vigil_test_writer', c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')$$, 'design 10: a writer touches no table and no view');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'vigil'::regnamespace AND c.relkind IN ('r', 'p')
+  AND has_table_privilege('vigil_test_reader', c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE')$$, 'design 10: a reader touches no table');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'vigil'::regnamespace AND c.relname LIKE 'module\_%' AND c.relkind = 'v'
+  AND NOT has_table_privilege('vigil_test_reader', c.oid, 'SELECT')$$, 'design 10: a reader reads every dashboard view');
+
+SET LOCAL ROLE vigil_test_writer;
+SELECT is((vigil.track_event('{"moduleId": "11111111-1111-4111-8111-111111111111", "eventType": "render", "eventName": "e"}')).accepted, 1, 'design 10: a writer sends events');
+SELECT is((vigil.track_error('{"moduleId": "11111111-1111-4111-8111-111111111111", "errorType": "api", "errorName": "E", "errorMessage": "m"}')).accepted, 1, 'design 10: and errors');
+SELECT throws_ok('SELECT * FROM vigil.secrets', '42501', NULL, 'design 10: but reads no secret');
+SELECT throws_ok('SELECT vigil.rollup()', '42501', NULL, 'design 10: runs no job');
+SELECT throws_ok($$SELECT vigil.evaluate_alerts()$$, '42501', NULL, 'design 10: judges no rule');
+SELECT throws_ok('SELECT * FROM vigil.maintain_partitions()', '42501', NULL, 'design 10: makes no partition');
+SELECT throws_ok('SHOW vigil.ip_hash_key', '42501', NULL, 'design 10: the key of IP addresses is not shown');
+SET LOCAL ROLE vigil_test_reader;
+SELECT is((SELECT total_renders FROM vigil.module_analytics_hourly), 1, 'design 10: a reader reads analytics with open marks');
+SELECT is((SELECT total_occurrences FROM vigil.module_error_groups), 1, 'design 10: and error groups');
+SELECT is((SELECT count(*) FROM vigil.module_analytics_daily), 1::bigint, 'design 10: and days');
+SELECT throws_ok($$SELECT vigil.track_event('{}')$$, '42501', NULL, 'design 10: but sends nothing');
+SELECT throws_ok('SELECT * FROM vigil.events', '42501', NULL, 'design 10: and reads no raw table');
+RESET ROLE;
+
+SELECT * FROM finish();
+ROLLBACK;
