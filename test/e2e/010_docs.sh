@@ -78,7 +78,26 @@ test_itself() {
   report "$status" "a wrong example is found, and one that is marked no-run is not run"
 }
 
+# The page of requirements says done where a test names the id, and only there.
+test_features() {
+  local line id file status=0
+  : > "$work/out"
+  while read -r line; do
+    id=${line#| }
+    id=${id%% *}
+    if [[ $line == *"| done |"* && $line != *"](../test/"* ]]; then
+      echo "error: $id is done without a test" >> "$work/out"
+    fi
+    while read -r file; do
+      [[ -z $file ]] || grep -qsw -e "$id" "$file" || echo "error: $id is not named in $file" >> "$work/out"
+    done <<< "$(grep -o '](\.\./test/[^)]*)' <<< "$line" | sed 's/](\.\.\/\(.*\))/\1/')"
+  done <<< "$(grep -E '^\| (S[0-4]|D|C)-' doc/features.md)"
+  [[ ! -s $work/out ]] || status=1
+  report "$status" "doc/features.md: every row that is done has a test that names it"
+}
+
 test_itself
+test_features
 for page in README.md doc/*.md; do
   (($(count_blocks "$page") == 0)) || test_page "$page"
 done
