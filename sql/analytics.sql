@@ -75,6 +75,25 @@ FROM vigil.hourly_totals t, LATERAL vigil.cell_distribution(t.renders, 'duration
 COMMENT ON VIEW vigil.module_analytics_hourly IS
   'Analytics by hour (UTC) in the columns that dashboards know, never stale. A null version is all releases; SET vigil.version_rows = off leaves only those rows.';
 
+-- A function, so that the plan of the daily view stays too cheap to be compiled.
+CREATE OR REPLACE FUNCTION vigil.hourly_breakdown(module uuid, version uuid, day timestamptz, time_zone text)
+  RETURNS jsonb
+  LANGUAGE sql STABLE SECURITY DEFINER COST 10
+  SET search_path = pg_catalog, vigil, pg_temp SET jit = off
+AS $$
+  SELECT coalesce(jsonb_agg(jsonb_build_object(
+           'hour', extract(hour FROM h.bucket AT TIME ZONE time_zone)::integer,
+           'renders', vigil.cell_count(h.renders),
+           'errors', vigil.cell_count(h.errors),
+           'avgRenderTime', vigil.rounded(vigil.mean(vigil.cell_distribution(h.renders, 'duration'))))
+         ORDER BY h.bucket), '[]')
+  FROM vigil.hourly_totals h
+  WHERE h.module_id = module AND h.version_id IS NOT DISTINCT FROM version
+    AND h.bucket >= day AND h.bucket < vigil.day_after(day, time_zone)
+$$;
+COMMENT ON FUNCTION vigil.hourly_breakdown(uuid, uuid, timestamptz, text) IS
+  'Hours of one day of a module as an array of {hour, renders, errors, avgRenderTime}; a null version is all releases.';
+
 CREATE OR REPLACE VIEW vigil.module_analytics_daily AS
 SELECT vigil.row_id(t.module_id, t.version_id, t.bucket) AS id,
        t.module_id, t.version_id, t.day AS date_bucket,
@@ -90,23 +109,13 @@ SELECT vigil.row_id(t.module_id, t.version_id, t.bucket) AS id,
             ELSE round(vigil.cell_count(t.errors)::numeric / vigil.cell_count(t.renders), 4) END AS error_rate,
        CASE WHEN vigil.cell_count(t.api_calls) = 0 THEN 1
             ELSE round(vigil.cell_successes(t.api_calls)::numeric / vigil.cell_count(t.api_calls), 4) END AS api_success_rate,
-       coalesce(b.hours, '[]') AS hourly_breakdown,
+       vigil.hourly_breakdown(t.module_id, t.version_id, t.bucket, t.time_zone) AS hourly_breakdown,
        coalesce(vigil.cell_breakdown(t.errors, 'names'), '{}') AS error_breakdown,
        coalesce(vigil.cell_breakdown(t.everything, 'countries'), '{}') AS country_breakdown,
        coalesce(vigil.cell_breakdown(t.everything, 'devices'), '{}') AS device_breakdown,
        coalesce(vigil.cell_breakdown(t.everything, 'browsers'), '{}') AS browser_breakdown,
        vigil.cell_time(t.everything, true) AS created_at
 FROM vigil.daily_totals t,
-     LATERAL vigil.cell_distribution(t.renders, 'duration') AS r (durations),
-     LATERAL (
-       SELECT jsonb_agg(jsonb_build_object(
-                'hour', extract(hour FROM h.bucket AT TIME ZONE t.time_zone)::integer,
-                'renders', vigil.cell_count(h.renders),
-                'errors', vigil.cell_count(h.errors),
-                'avgRenderTime', vigil.rounded(vigil.mean(vigil.cell_distribution(h.renders, 'duration'))))
-              ORDER BY h.bucket) AS hours
-       FROM vigil.hourly_totals h
-       WHERE h.module_id = t.module_id AND h.version_id IS NOT DISTINCT FROM t.version_id
-         AND h.bucket >= t.bucket AND h.bucket < vigil.day_after(t.bucket, t.time_zone)) b;
+     LATERAL vigil.cell_distribution(t.renders, 'duration') AS r (durations);
 COMMENT ON VIEW vigil.module_analytics_daily IS
   'Analytics by day of the module''s time zone in the columns that dashboards know, never stale. error_rate is errors per render and api_success_rate a fraction. A null version is all releases; SET vigil.version_rows = off leaves only those rows.';

@@ -22,7 +22,8 @@ BEGIN
   -- Tables of a view are read as its owner, but its functions run as who reads the view: those that
   -- read tables are SECURITY DEFINER, and so not for everybody.
   EXECUTE format('GRANT EXECUTE ON FUNCTION vigil.time_zone_of(uuid), vigil.live_hour(uuid, timestamptz), '
-                 'vigil.live_day(uuid, timestamptz, timestamptz) TO %s', role);
+                 'vigil.live_day(uuid, timestamptz, timestamptz), '
+                 'vigil.hourly_breakdown(uuid, uuid, timestamptz, text) TO %s', role);
 END $$;
 COMMENT ON FUNCTION vigil.grant_read(regrole) IS
   'Lets a role read the views that dashboards use, of all modules.';
