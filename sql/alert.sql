@@ -7,7 +7,10 @@ BEGIN
       MESSAGE = format('unknown metric "%s"', NEW.metric),
       HINT = 'Known metrics: SELECT metric, unit, description FROM vigil.metrics;';
   END IF;
-  NEW.updated_at := now();
+  -- A rule that is inserted may come from a dump.
+  IF TG_OP = 'UPDATE' THEN
+    NEW.updated_at := now();
+  END IF;
   RETURN NEW;
 END $$;
 COMMENT ON FUNCTION vigil.check_metric() IS 'Trigger: a rule names a metric of vigil.metrics.';
