@@ -4,7 +4,7 @@
 #include <set>
 
 extern "C" {
-#include "catalog/namespace.h"
+#include "nodes/makefuncs.h"
 }
 
 namespace vigil::pg {
@@ -212,8 +212,9 @@ FactRows::Choice FactRows::find_partitions() const {
   for (const Row& row : rows_)
     times.push_back(TimestampTzGetDatum(row[table_.created_at].integer - kPostgresEpoch));
   call([&] {
-    const Oid oid = get_relname_relid(table_.name, get_namespace_oid("vigil", false));
-    Relation relation = table_open(oid, RowExclusiveLock);
+    // By name, so that a table that is dropped while this waits for it is missed as any other.
+    Relation relation = table_openrv(
+        makeRangeVar(pstrdup("vigil"), pstrdup(table_.name), -1), RowExclusiveLock);
     PartitionKey key = RelationGetPartitionKey(relation);
     PartitionDesc partitions = RelationGetPartitionDesc(relation, !IsolationUsesXactSnapshot());
     for (std::size_t i = 0; i < times.size() && partitions->nparts > 0; ++i) {
