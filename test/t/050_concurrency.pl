@@ -124,11 +124,11 @@ my $batch = sub {
 	  'eventType', 'render', 'eventName', '$name', 'externalId', '$name' || i) ORDER BY hashtext(i || 'x' || :client_id))
 	  FROM generate_series(1, 50) i));};
 };
-$together->(20, 3, $batch->('same'), 'S0-09 20 sessions send the same 50 client ids three times, each in its own order');
+$together->(20, 3, $batch->('same'), 'design 5: 20 sessions send the same 50 client ids three times, each in its own order');
 is($one->(q{SELECT count(*), count(DISTINCT external_id) FROM vigil.events WHERE event_name = 'same'}), '50|50',
-	'S0-09 each is stored once');
+	'design 5: each is stored once');
 is($one->(q{SELECT sum((result).accepted), sum((result).duplicate) FROM results WHERE sent = 'same'}), '50|2950',
-	'S0-09 one session each was told that it was accepted');
+	'design 5: one session each was told that it was accepted');
 
 my $undecided = $node->background_psql($db);
 (my $mine = $batch->('undecided')) =~ s/:client_id/0/;
@@ -138,8 +138,8 @@ $node->poll_query_until($db, q{SELECT count(*) = 1 FROM pg_stat_activity WHERE w
   or die 'the second session does not wait';
 $undecided->query_safe('ROLLBACK');
 $undecided->quit;
-ok(finish_psql($second), 'S0-09 ids of a transaction that was rolled back are free');
-is($one->(q{SELECT count(*) FROM vigil.events WHERE event_name = 'undecided'}), 50, 'S0-09 the second session stored them');
+ok(finish_psql($second), 'design 5: ids of a transaction that was rolled back are free');
+is($one->(q{SELECT count(*) FROM vigil.events WHERE event_name = 'undecided'}), 50, 'design 5: the second session stored them');
 
 # --- Alerts ---------------------------------------------------------------------------------------
 
