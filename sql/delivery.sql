@@ -218,7 +218,7 @@ AS $$
            array_agg(o.body::text))
   FROM vigil.outbox o, vigil.secrets s
   WHERE o.status = 'sending' AND o.claimed_by = pg_backend_pid()
-    AND o.id <> ALL (SELECT unnest(ids) FROM vigil.http_state())
+    AND o.id NOT IN (SELECT unnest(ids) FROM vigil.http_state())
     AND s.name = 'webhook_signing_key'
 $$;
 COMMENT ON FUNCTION vigil.start_deliveries() IS 'For vigil.deliver: begins to send what this session has claimed.';
