@@ -1,0 +1,307 @@
+// Cells: what they hold against a plain count, merging in any order, folding, and the stored bytes.
+#include "core/cell.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <limits>
+#include <map>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace vigil {
+namespace {
+
+std::pmr::memory_resource* heap() { return std::pmr::get_default_resource(); }
+
+// Texts and ids of observations, which only view them.
+struct Fact {
+  std::int64_t time = 0;
+  std::string name;
+  std::optional<bool> success;
+  std::optional<double> duration;
+  std::optional<double> value;
+  std::optional<std::int64_t> memory;
+  std::optional<std::array<std::uint8_t, 16>> site;
+  std::optional<std::string> session;
+  std::optional<std::string> user;
+  std::optional<std::string> country;
+
+  Observation seen() const {
+    Observation observation{};
+    observation.time = time;
+    observation.name = name;
+    observation.success = success;
+    observation.duration = duration;
+    observation.value = value;
+    observation.memory = memory;
+    if (site) observation.site = std::span<const std::uint8_t>(*site);
+    if (session) observation.session = *session;
+    if (user) observation.user = *user;
+    if (country) observation.country = *country;
+    observation.device = country;
+    return observation;
+  }
+};
+
+std::vector<Fact> some_facts(std::size_t count, unsigned seed = 1) {
+  std::mt19937 random(seed);
+  const auto below = [&](unsigned limit) { return random() % limit; };
+  std::vector<Fact> facts(count);
+  for (Fact& fact : facts) {
+    fact.time = static_cast<std::int64_t>(below(1000000)) - 500000;
+    fact.name = "name-" + std::to_string(below(7));
+    if (below(3) > 0) fact.success = below(2) > 0;
+    if (below(3) > 0) fact.duration = static_cast<double>(below(100000)) / 7;
+    if (below(3) > 0) fact.value = static_cast<double>(below(1000)) - 500;
+    if (below(3) > 0) fact.memory = static_cast<std::int64_t>(below(1000000));
+    if (below(3) > 0) {
+      fact.site.emplace();
+      fact.site->fill(static_cast<std::uint8_t>(below(200)));
+    }
+    if (below(3) > 0) fact.session = "s" + std::to_string(below(500));
+    if (below(3) > 0) fact.user = "u" + std::to_string(below(500));
+    if (below(3) > 0) fact.country = "C" + std::to_string(below(30));
+  }
+  return facts;
+}
+
+Cell cell_of(std::span<const Fact> facts) {
+  Cell cell(heap());
+  for (const Fact& fact : facts) cell.add(fact.seen());
+  return cell;
+}
+
+Bytes bytes_of(const Cell& cell) {
+  Bytes bytes;
+  cell.write(bytes);
+  return bytes;
+}
+
+Bytes again(const Bytes& bytes) { return bytes_of(Cell::read(bytes, heap())); }
+
+std::map<std::string, std::uint64_t> counts_of(const Breakdown& breakdown) {
+  std::map<std::string, std::uint64_t> counts;
+  breakdown.for_each(
+      [&](std::string_view name, std::uint64_t count) { counts[std::string(name)] = count; });
+  return counts;
+}
+
+TEST(Cell, HoldsWhatWasSeen) {
+  const auto facts = some_facts(1000);
+  const Cell cell = cell_of(facts);
+  std::uint64_t successes = 0, failures = 0, timed = 0, samples = 0;
+  std::int64_t first = std::numeric_limits<std::int64_t>::max(),
+               last = std::numeric_limits<std::int64_t>::min(), memory = 0, most = 0;
+  std::map<std::string, std::uint64_t> names, countries;
+  for (const Fact& fact : facts) {
+    successes += fact.success == true;
+    failures += fact.success == false;
+    timed += fact.duration.has_value();
+    first = std::min(first, fact.time);
+    last = std::max(last, fact.time);
+    if (fact.memory) ++samples, memory += *fact.memory, most = std::max(most, *fact.memory);
+    ++names[fact.name];
+    if (fact.country) ++countries[*fact.country];
+  }
+  EXPECT_EQ(cell.count, 1000u);
+  EXPECT_EQ(cell.successes, successes);
+  EXPECT_EQ(cell.failures, failures);
+  EXPECT_EQ(cell.duration.count(), timed);
+  EXPECT_EQ(cell.first_time, first);
+  EXPECT_EQ(cell.last_time, last);
+  EXPECT_EQ(cell.memory_count, samples);
+  EXPECT_EQ(static_cast<std::int64_t>(cell.memory_sum), memory);
+  EXPECT_EQ(cell.memory_max, most);
+  EXPECT_EQ(counts_of(cell.names), names);
+  EXPECT_EQ(counts_of(cell.countries), countries);
+  EXPECT_EQ(counts_of(cell.devices), countries);
+  EXPECT_TRUE(counts_of(cell.browsers).empty());
+}
+
+TEST(Cell, IsEmptyAtFirst) {
+  const Cell cell(heap());
+  EXPECT_EQ(bytes_of(cell), (Bytes{1, 0}));
+  EXPECT_EQ(again(bytes_of(cell)), bytes_of(cell));
+  Cell other = cell_of(some_facts(5));
+  const Bytes before = bytes_of(other);
+  other.merge(cell);
+  EXPECT_EQ(bytes_of(other), before);
+  Cell empty(heap());
+  empty.merge(other);
+  EXPECT_EQ(bytes_of(empty), before);
+}
+
+TEST(Cell, LeavesOutWhatIsNotFinite) {
+  Cell cell(heap());
+  for (const double odd :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(),
+        -std::numeric_limits<double>::infinity()}) {
+    Observation seen{};
+    seen.name = "n";
+    seen.duration = odd;
+    seen.value = odd;
+    cell.add(seen);
+  }
+  EXPECT_EQ(cell.count, 3u);
+  EXPECT_EQ(cell.duration.count(), 0u);
+  EXPECT_EQ(cell.value.count(), 0u);
+}
+
+// Any order of adding and any tree of merging.
+TEST(Cell, OrderDoesNotMatter) {
+  for (unsigned seed = 1; seed <= 20; ++seed) {
+    auto facts = some_facts(50 * seed, seed);
+    const Bytes whole = bytes_of(cell_of(facts));
+    std::mt19937 random(seed);
+    std::shuffle(facts.begin(), facts.end(), random);
+    EXPECT_EQ(bytes_of(cell_of(facts)), whole);
+    std::vector<Cell> parts;
+    for (std::size_t at = 0; at < facts.size();) {
+      const std::size_t size = std::min<std::size_t>(1 + random() % 40, facts.size() - at);
+      parts.push_back(cell_of(std::span(facts).subspan(at, size)));
+      at += size;
+    }
+    while (parts.size() > 1) {
+      const std::size_t into = random() % (parts.size() - 1);
+      Cell stored = Cell::read(bytes_of(parts.back()), heap());
+      parts.pop_back();
+      if (random() % 2 == 0) {
+        parts[into].merge(stored);
+      } else {
+        stored.merge(parts[into]);
+        parts[into] = std::move(stored);
+      }
+    }
+    EXPECT_EQ(bytes_of(parts[0]), whole);
+  }
+}
+
+TEST(Cell, NegativeAndExtremeMemory) {
+  Cell cell(heap());
+  const std::int64_t values[] = {std::numeric_limits<std::int64_t>::max(),
+                                 std::numeric_limits<std::int64_t>::min(), -5,
+                                 std::numeric_limits<std::int64_t>::max()};
+  __int128 sum = 0;
+  for (const std::int64_t value : values) {
+    Observation seen{};
+    seen.name = "n";
+    seen.memory = value;
+    sum += value;
+    cell.add(seen);
+  }
+  const Cell stored = Cell::read(bytes_of(cell), heap());
+  EXPECT_TRUE(stored.memory_sum == sum);
+  EXPECT_EQ(stored.memory_max, std::numeric_limits<std::int64_t>::max());
+}
+
+TEST(Cell, CountsDoNotWrap) {
+  Cell cell = cell_of(some_facts(1));
+  cell.count = std::numeric_limits<std::uint64_t>::max();
+  const Cell other = cell_of(some_facts(1));
+  try {
+    cell.merge(other);
+    FAIL() << "merged";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::kNumericOutOfRange);
+  }
+}
+
+TEST(Breakdown, FoldKeepsTheMostFrequent) {
+  Breakdown breakdown(heap());
+  for (int i = 0; i < 10; ++i)
+    breakdown.add("n" + std::to_string(i), static_cast<std::uint64_t>(i < 5 ? 1 : 10));
+  breakdown.fold(7);
+  EXPECT_EQ(counts_of(breakdown), (std::map<std::string, std::uint64_t>{{"(other)", 3},
+                                                                        {"n0", 1},
+                                                                        {"n1", 1},
+                                                                        {"n5", 10},
+                                                                        {"n6", 10},
+                                                                        {"n7", 10},
+                                                                        {"n8", 10},
+                                                                        {"n9", 10}}));
+  Breakdown twice(heap());
+  twice.merge(breakdown);
+  twice.fold(7);
+  EXPECT_EQ(counts_of(twice), counts_of(breakdown));
+}
+
+TEST(Breakdown, FoldCountsTheOthersOnce) {
+  Breakdown breakdown(heap());
+  breakdown.add("(other)", 100);
+  for (const char* name : {"a", "b", "c"}) breakdown.add(name);
+  breakdown.fold(3);
+  EXPECT_EQ(counts_of(breakdown).size(), 4u);
+  breakdown.fold(1);
+  EXPECT_EQ(counts_of(breakdown),
+            (std::map<std::string, std::uint64_t>{{"(other)", 102}, {"a", 1}}));
+}
+
+TEST(Breakdown, FoldBelowTheLimitChangesNothing) {
+  Breakdown breakdown(heap());
+  breakdown.fold(0);
+  EXPECT_TRUE(counts_of(breakdown).empty());
+  breakdown.add("", 2);
+  breakdown.fold(1);
+  EXPECT_EQ(counts_of(breakdown), (std::map<std::string, std::uint64_t>{{"", 2}}));
+}
+
+TEST(Stored, RoundTrips) {
+  for (const std::size_t count : {1u, 2u, 63u, 64u, 65u, 400u, 3000u}) {
+    const Bytes bytes = bytes_of(cell_of(some_facts(count)));
+    EXPECT_EQ(again(bytes), bytes) << count;
+  }
+}
+
+// Bytes that read() takes must be bytes that write() gives; all others are one kind of error.
+void take_or_refuse(const Bytes& bytes) {
+  try {
+    EXPECT_EQ(again(bytes), bytes);
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), Code::kInvalidBinary) << error.message();
+  }
+}
+
+TEST(Stored, NoBeginningIsACell) {
+  const Bytes bytes = bytes_of(cell_of(some_facts(40)));
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    EXPECT_THROW(Cell::read(std::span(bytes).first(size), heap()), Error) << size;
+  Bytes longer = bytes;
+  longer.push_back(0);
+  EXPECT_THROW(Cell::read(longer, heap()), Error);
+}
+
+TEST(Stored, EveryChangedByte) {
+  for (const std::size_t count : {1u, 3u, 12u}) {
+    const Bytes bytes = bytes_of(cell_of(some_facts(count, 7)));
+    for (std::size_t at = 0; at < bytes.size(); ++at)
+      for (int value = 0; value < 256; ++value) {
+        Bytes changed = bytes;
+        changed[at] = static_cast<std::uint8_t>(value);
+        take_or_refuse(changed);
+      }
+  }
+}
+
+TEST(Stored, RefusesWhatCannotBe) {
+  const Cell good = cell_of(some_facts(3));
+  const auto refuses = [](const Cell& cell) {
+    const Bytes bytes = bytes_of(cell);
+    EXPECT_THROW(Cell::read(bytes, heap()), Error);
+  };
+  Cell outcomes = Cell::read(bytes_of(good), heap());
+  outcomes.successes = 4;
+  refuses(outcomes);
+  Cell times = Cell::read(bytes_of(good), heap());
+  times.first_time = times.last_time + 1;
+  refuses(times);
+  Cell memory = Cell::read(bytes_of(good), heap());
+  memory.memory_count = 1;
+  memory.memory_sum = static_cast<__int128>(1) << 64;
+  refuses(memory);
+}
+
+}  // namespace
+}  // namespace vigil
