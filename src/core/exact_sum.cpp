@@ -9,6 +9,7 @@ namespace vigil {
 namespace {
 
 constexpr std::uint64_t kLow32 = 0xffffffff;
+constexpr std::uint8_t kVersion1 = 0x10;
 constexpr std::int64_t kUnitByte = 134;  // byte 134 of the accumulator counts units of 2^-2
 
 [[noreturn]] void fail_range() {
@@ -208,6 +209,20 @@ ExactSum ExactSum::read(ByteReader& in, std::pmr::memory_resource* resource) {
   if (head % 2 == 1) {
     for (std::int64_t& limb : result.limbs_) limb = -limb;
   }
+  return result;
+}
+
+void ExactSum::write(Bytes& out) const {
+  ByteWriter writer(out);
+  writer.fixed(kVersion1);
+  write(writer);
+}
+
+ExactSum ExactSum::read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource) {
+  ByteReader in(bytes, "vigil.exact_sum");
+  if (in.fixed<std::uint8_t>() != kVersion1) in.fail("its version is unknown");
+  ExactSum result = read(in, resource);
+  in.finish();
   return result;
 }
 

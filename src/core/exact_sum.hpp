@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdint>
 #include <memory_resource>
+#include <span>
 #include <vector>
 
 #include "core/bytes.hpp"
@@ -56,6 +57,10 @@ class ExactSum {
   // Error{kInvalidBinary}.
   void write(ByteWriter& out) const;
   static ExactSum read(ByteReader& in, std::pmr::memory_resource* resource);
+
+  // The same as a value of its own, headed by a version (doc/format-exact-sum.md).
+  void write(Bytes& out) const;
+  static ExactSum read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource);
 
   bool operator==(const ExactSum& other) const;
 

@@ -325,6 +325,63 @@ TEST(ExactSum, HostileBytesAreAnErrorOrCanonical) {
   }
 }
 
+Bytes value_bytes(const ExactSum& sum) {
+  Bytes bytes;
+  sum.write(bytes);
+  return bytes;
+}
+
+ExactSum read_value(const Bytes& bytes) {
+  return ExactSum::read(bytes, std::pmr::get_default_resource());
+}
+
+TEST(ExactSum, WritesValuesOfTheirOwn) {
+  EXPECT_EQ(value_bytes(sum_of({})), (Bytes{0x10, 0x00}));
+  EXPECT_EQ(value_bytes(sum_of({1})), (Bytes{0x10, 0x02, 0x00, 0x04}));
+  EXPECT_EQ(value_bytes(sum_of({-5})), (Bytes{0x10, 0x03, 0x00, 0x14}));
+  EXPECT_EQ(read_value({0x10, 0x04, 0x00, 0xa0, 0x0f}).value(), 1000);
+  for (const Bytes& bytes :
+       {Bytes{}, {0x10}, {0x00, 0x00}, {0x20, 0x00}, {0x11, 0x00}, {0x10, 0x00, 0x00}}) {
+    EXPECT_THROW(read_value(bytes), Error);
+  }
+}
+
+TEST(ExactSum, HostileValuesAreAnErrorOrCanonical) {
+  for (const auto& values : {std::vector<double>{}, {1}, {-1e300, 1e-300}, {0.1, 0.2, -7e7}}) {
+    const Bytes valid = value_bytes(sum_of(values));
+    for (std::size_t size = 0; size < valid.size(); ++size) {
+      EXPECT_THROW(
+          read_value(Bytes(valid.begin(), valid.begin() + static_cast<std::ptrdiff_t>(size))),
+          Error);
+    }
+    for (std::size_t at = 0; at < valid.size(); ++at) {
+      for (int flip = 1; flip < 256; ++flip) {
+        Bytes bytes = valid;
+        bytes[at] = static_cast<std::uint8_t>(bytes[at] ^ flip);
+        try {
+          EXPECT_EQ(value_bytes(read_value(bytes)), bytes);
+        } catch (const Error& error) {
+          EXPECT_EQ(error.code(), Code::kInvalidBinary);
+        }
+      }
+    }
+  }
+}
+
+// A frame that slides: what entered leaves again, exactly.
+TEST(ExactSum, TakingValuesAwayLeavesTheRest) {
+  std::mt19937_64 random(6);
+  const auto values = wild_values(random, 2000, -300, 300);
+  ExactSum sum(std::pmr::get_default_resource());
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    sum.add(values[i]);
+    if (i < 7) continue;
+    sum.add(-values[i - 7]);
+    const auto at = values.begin() + static_cast<std::ptrdiff_t>(i);
+    EXPECT_EQ(value_bytes(sum), value_bytes(sum_of(std::vector<double>(at - 6, at + 1))));
+  }
+}
+
 TEST(ExactSum, IsSmallWhileEmpty) {
   EXPECT_LE(sizeof(ExactSum), 40U);
   ExactSum sum(std::pmr::null_memory_resource());
