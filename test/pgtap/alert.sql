@@ -1,7 +1,7 @@
 -- Rules, alerts and what they tell.
 BEGIN;
 \ir include/setup.sql
-SELECT no_plan();
+SELECT plan(51);
 SELECT count(*) FROM vigil.maintain_partitions() \g /dev/null
 
 CREATE FUNCTION pg_temp.add(type text, how_many integer, duration double precision DEFAULT NULL, age interval DEFAULT '1 minute')

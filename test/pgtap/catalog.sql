@@ -1,7 +1,7 @@
 -- The extension as its own catalog tells: comments, keys, types of the dashboard views.
 BEGIN;
 \ir include/setup.sql
-SELECT no_plan();
+SELECT plan(17);
 
 CREATE VIEW pg_temp.member AS
 SELECT d.classid, d.objid FROM pg_depend d
@@ -26,6 +26,17 @@ SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_aggregate a 
   AND (p.proparallel <> 's' OR a.aggcombinefn = 0 OR a.aggtranstype = 'internal'::regtype)$$, 'design 11: every aggregate has a concrete state, a combine function and is parallel safe');
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'public'
   AND EXISTS (SELECT FROM pg_temp.member m WHERE m.objid = c.oid)$$, 'design 5: nothing stands outside the schema');
+
+-- A function in SQL that the planner can write into the query must not set anything; all others pin their path.
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_temp.member m JOIN pg_proc p ON p.oid = m.objid JOIN pg_language l ON l.oid = p.prolang
+  WHERE m.classid = 'pg_proc'::regclass AND l.lanname NOT IN ('c', 'internal') AND NOT coalesce(p.proconfig::text, '') ~ 'search_path=pg_catalog, vigil, pg_temp'
+  AND NOT (l.lanname = 'sql' AND NOT p.prosecdef AND p.provolatile <> 'v' AND p.prosrc !~* '\m(from|join)\s+vigil\.') AND p.prokind <> 'p'$$,
+  'design 10: every function but C and what can be inlined pins its search_path');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_temp.member m JOIN pg_proc p ON p.oid = m.objid
+  WHERE m.classid = 'pg_proc'::regclass AND p.provolatile = 'i' AND p.proparallel <> 's'$$, 'design 11: what is immutable is parallel safe');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_temp.member m JOIN pg_proc p ON p.oid = m.objid
+  WHERE m.classid = 'pg_proc'::regclass AND p.provolatile = 'v' AND p.proparallel = 's' AND p.proname NOT IN ('uuid_v7', 'judge_delivery', 'next_job_run', 'raise_again')$$,
+  'design 11: what writes is not parallel safe; the exceptions draw random bits or raise an error');
 
 CREATE FUNCTION pg_temp.columns_of(wanted text) RETURNS text LANGUAGE sql AS $$
   SELECT string_agg(column_name || ' ' || data_type, ', ' ORDER BY ordinal_position) FROM information_schema.columns

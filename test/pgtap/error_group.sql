@@ -1,7 +1,7 @@
 -- Error groups: creation, totals, status, regression.
 BEGIN;
 \ir include/setup.sql
-SELECT no_plan();
+SELECT plan(16);
 
 SELECT vigil.track_error(pg_temp.error(jsonb_build_object('siteId', site, 'sessionId', session, 'versionId', version)))
 FROM (VALUES ('bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbb1', 'a', 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaa1'),

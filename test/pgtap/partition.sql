@@ -1,7 +1,7 @@
 -- Partitions: made ahead, in any width, without gaps.
 BEGIN;
 \ir include/setup.sql
-SELECT no_plan();
+SELECT plan(22);
 
 CREATE FUNCTION pg_temp.gaps(wanted text) RETURNS bigint LANGUAGE sql AS $$
   SELECT count(*) FROM (SELECT starts_at, lag(ends_at) OVER (ORDER BY starts_at) AS before FROM vigil.partitions WHERE parent = wanted) p

@@ -1,7 +1,7 @@
 -- Who may do what.
 BEGIN;
 \ir include/setup.sql
-SELECT no_plan();
+SELECT plan(47);
 CREATE ROLE vigil_test_writer;
 CREATE ROLE vigil_test_reader;
 CREATE ROLE vigil_test_nobody;
@@ -19,7 +19,25 @@ SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 
 SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'vigil'::regnamespace AND c.relname LIKE 'module\_%' AND c.relkind = 'v'
   AND NOT has_table_privilege('vigil_test_reader', c.oid, 'SELECT')$$, 'design 10: a reader reads every dashboard view');
 
+-- Functions that change nothing and read no table are harmless; all others need a grant.
+SELECT results_eq($$SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pronamespace = 'vigil'::regnamespace AND (p.prosecdef OR p.provolatile = 'v')
+    AND has_function_privilege('vigil_test_writer', p.oid, 'EXECUTE') ORDER BY p.proname, p.oid::regprocedure::text$$,
+  $$VALUES ('vigil.capture_sentry(uuid,bytea)'), ('vigil.capture_sentry(uuid,text)'), ('vigil.track_batch(jsonb)'), ('vigil.track_error(jsonb)'),
+           ('vigil.track_event(jsonb)')$$, 'design 10: a writer calls the ingest functions and no other that writes or has rights of its own');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'vigil'::regnamespace AND (p.prosecdef OR p.provolatile = 'v')
+  AND has_function_privilege('vigil_test_nobody', p.oid, 'EXECUTE')$$, 'design 10: PUBLIC calls none of them');
+SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'vigil'::regnamespace AND p.provolatile = 'v'
+  AND has_function_privilege('vigil_test_reader', p.oid, 'EXECUTE')$$, 'design 10: a reader calls nothing that writes');
+SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c WHERE c.relnamespace = 'vigil'::regnamespace AND c.relkind = 'S'
+  AND (has_sequence_privilege('vigil_test_writer', c.oid, 'USAGE, SELECT, UPDATE') OR has_sequence_privilege('vigil_test_reader', c.oid, 'USAGE, SELECT, UPDATE'))$$,
+  'design 10: sequences are for nobody');
+-- An object of this name in a schema that a caller controls must not be found by functions with rights of their own.
+CREATE SCHEMA vigil_test_trap;
+CREATE FUNCTION vigil_test_trap.now() RETURNS timestamptz LANGUAGE sql AS $$ SELECT 'infinity'::timestamptz $$;
+GRANT USAGE ON SCHEMA vigil_test_trap TO PUBLIC;
+
 SET LOCAL ROLE vigil_test_writer;
+SET LOCAL search_path = vigil_test_trap, pg_catalog, public;
 SELECT is((vigil.track_event('{"moduleId": "11111111-1111-4111-8111-111111111111", "eventType": "render", "eventName": "e"}')).accepted, 1, 'design 10: a writer sends events');
 SELECT is((vigil.track_error('{"moduleId": "11111111-1111-4111-8111-111111111111", "errorType": "api", "errorName": "E", "errorMessage": "m"}')).accepted, 1, 'design 10: and errors');
 SELECT throws_ok('SELECT * FROM vigil.secrets', '42501', NULL, 'design 10: but reads no secret');
@@ -27,7 +45,15 @@ SELECT throws_ok('SELECT vigil.rollup()', '42501', NULL, 'design 10: runs no job
 SELECT throws_ok($$SELECT vigil.evaluate_alerts()$$, '42501', NULL, 'design 10: judges no rule');
 SELECT throws_ok('SELECT * FROM vigil.maintain_partitions()', '42501', NULL, 'design 10: makes no partition');
 SELECT throws_ok('SHOW vigil.ip_hash_key', '42501', NULL, 'design 10: the key of IP addresses is not shown');
+SELECT throws_ok(format('SELECT count(*) FROM vigil.%s', reading), '42501', NULL, 'design 10: and learns nothing from vigil.' || reading)
+FROM unnest(ARRAY['events', 'error_groups', 'cells', 'module_events', 'module_analytics_daily', 'partitions', 'versions',
+                  $$live_hours('11111111-1111-4111-8111-111111111111', now() - interval '1 day', now())$$, $$live_hour('11111111-1111-4111-8111-111111111111', now())$$,
+                  $$raw_cells('11111111-1111-4111-8111-111111111111', now() - interval '1 day', now())$$,
+                  $$metric_values('11111111-1111-4111-8111-111111111111', now() - interval '1 day', now())$$, 'judge_rules()']) AS reading;
+RESET search_path;
 SET LOCAL ROLE vigil_test_reader;
+SELECT lives_ok('SELECT * FROM vigil.' || name, 'design 10: a reader reads vigil.' || name)
+FROM unnest('{module_events,module_analytics_hourly,module_analytics_daily,module_errors,module_error_groups,module_performance_baselines,module_alerts,module_alert_rules,metrics,partitions,rollup_lag,jobs}'::text[]) AS name;
 SELECT is((SELECT total_renders FROM vigil.module_analytics_hourly), 1, 'design 10: a reader reads analytics with open marks');
 SELECT is((SELECT total_occurrences FROM vigil.module_error_groups), 1, 'design 10: and error groups');
 SELECT is((SELECT jsonb_array_length(hourly_breakdown) FROM vigil.module_analytics_daily), 1, 'design 10: and days');
