@@ -1,5 +1,8 @@
 // What only a server can show of the boundary. No SQL object points here: tests declare the
 // function they need (test/pgtap/boundary.sql).
+#include <malloc.h>
+
+#include <cstdlib>
 #include <stdexcept>
 
 #include "pg/boundary.hpp"
@@ -44,6 +47,11 @@ void misbehave(std::string_view how) {
   if (how == "unknown exception") throw 42;
   if (how == "exhausted memory") exhaust_memory();
   if (how == "impossible size") (void)resource.allocate(~std::size_t{0} / 2, 8);
+  if (how == "lost memory") {
+    // What the other cases must not do: shows that the test would see it.
+    void* volatile lost = std::malloc(100);
+    (void)lost;
+  }
   if (how == "aligned memory") {
     void* block64 = resource.allocate(100, 64);
     if (reinterpret_cast<std::uintptr_t>(block64) % 64 != 0)
@@ -62,6 +70,16 @@ Datum vigil_boundary_test(PG_FUNCTION_ARGS) {
   return entry([&] {
     misbehave(text_view(PG_GETARG_DATUM(0)));
     return Int32GetDatum(live_objects);
+  });
+}
+
+// boundary_heap() returns the bytes that this process has taken from malloc: what PostgreSQL holds
+// in its contexts, and what a lost exception would hold outside of them.
+PG_FUNCTION_INFO_V1(vigil_boundary_heap);
+Datum vigil_boundary_heap(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    const struct mallinfo2 heap = mallinfo2();
+    return Int64GetDatum(static_cast<std::int64_t>(heap.uordblks + heap.hblkhd));
   });
 }
 }
