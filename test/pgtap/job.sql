@@ -131,6 +131,8 @@ SELECT runs AS runs_before FROM vigil.jobs WHERE name = 'once' \gset
 CALL vigil.run_job('once');
 SELECT is(:'SQLSTATE'::text, '00000'::text, 'a second run gives way without an error');
 SELECT is((SELECT runs FROM vigil.jobs WHERE name = 'once'), :runs_before::bigint, 'and does nothing');
+-- A session that ends keeps its locks for a moment.
+SELECT * FROM dblink('other', 'SELECT pg_advisory_unlock_all()') AS t (unlocked text) \g /dev/null
 SELECT dblink_disconnect('other') \g /dev/null
 
 UPDATE vigil.job_state SET running_pid = 1 WHERE name = 'once';
