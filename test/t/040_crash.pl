@@ -124,10 +124,10 @@ sub roller_script
 
 # --- Kills ------------------------------------------------------------------------------------------
 
-sub children_of
+# From the server itself: a bare chroot has no /proc that ps could read.
+sub children
 {
-	my ($parent) = @_;
-	return map { /^\s*(\d+)\s+$parent\s*$/ ? $1 : () } split /\n/, `ps -A -o pid= -o ppid=`;
+	return split /\n/, $node->safe_psql($db, 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
 }
 
 # Without its postmaster a backend goes on until it next waits, and the others die with it or later: both
@@ -136,7 +136,7 @@ sub kill_server
 {
 	my ($with_children) = @_;
 	my ($postmaster) = read_lines($node->data_dir . '/postmaster.pid');
-	my @children = children_of($postmaster);
+	my @children = children();
 	$node->kill9;
 	kill 9, @children if $with_children;
 	for (1 .. 1800)
