@@ -56,6 +56,8 @@ SELECT key, split_part(key, '.', 1) AS writer, split_part(key, '.', 2)::integer 
        count(*) AS rows, bool_and(duration_ms >= 1000) AS changed, min(item) AS first
 FROM stored GROUP BY key;
 SELECT vigil.alter_job('rollup', '1 second');
+-- COPY does not make partitions, and may be the first to write.
+SELECT count(*) FROM vigil.maintain_partitions();
 SQL
 
 # --- Writers: each transaction is followed by its key, which psql prints once it has committed ---------
