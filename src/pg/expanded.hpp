@@ -15,7 +15,7 @@ namespace vigil::pg {
 template <typename T>
 class Expanded {
  public:
-  // A value of its own context below `parent`, to be changed in place.
+  // A value in a context below `parent`, to be changed in place.
   static Expanded* make(MemoryContext parent) {
     return build(parent, [](std::pmr::memory_resource* resource) { return T(resource); });
   }
@@ -35,25 +35,34 @@ class Expanded {
   T& value() { return value_; }
   Datum datum() { return EOHPGetRWDatum(&header_); }
 
- private:
+  // The value that make_value(resource) gives. All values below one parent share a context: with
+  // one for each, a hash aggregate, which adds up its contexts with every new group, would take
+  // quadratic time. PostgreSQL deletes a value's context alone only when a step function returns
+  // another value than its state, and ours never do.
   template <typename Make>
   static Expanded* build(MemoryContext parent, Make&& make_value) {
-    const MemoryContext context =
-        call([&] { return AllocSetContextCreate(parent, "pg_vigil value", ALLOCSET_SMALL_SIZES); });
-    try {
-      ContextResource resource(context);
-      void* memory = resource.allocate(sizeof(Expanded), alignof(Expanded));
-      return new (memory) Expanded(context, make_value);
-    } catch (...) {
-      MemoryContextDelete(context);
-      throw;
-    }
+    const MemoryContext context = values_below(parent);
+    ContextResource resource(context);
+    void* memory = resource.allocate(sizeof(Expanded), alignof(Expanded));
+    return new (memory) Expanded(context, make_value);
   }
 
+ private:
   template <typename Make>
   Expanded(MemoryContext context, Make&& make_value)
       : resource_(context), value_(make_value(&resource_)), flat_(&resource_) {
     EOH_init_header(&header_, &kMethods, context);
+  }
+
+  static MemoryContext values_below(MemoryContext parent) {
+    static constexpr const char* kName = "pg_vigil values";
+    for (MemoryContext child = parent->firstchild; child != nullptr; child = child->nextchild)
+      if (std::string_view(child->name) == kName) return child;
+    // A small first block, as there may be one small value; the next ones grow.
+    return call([&] {
+      return AllocSetContextCreate(parent, "pg_vigil values", ALLOCSET_SMALL_MINSIZE,
+                                   ALLOCSET_SMALL_INITSIZE, ALLOCSET_DEFAULT_MAXSIZE);
+    });
   }
 
   static Size flat_size(ExpandedObjectHeader* header) {
@@ -120,15 +129,33 @@ inline MemoryContext aggregate_context(FunctionCallInfo fcinfo) {
   return context;
 }
 
-// The transition state in argument 0, ready to be changed: created when null, expanded when flat.
-template <typename T>
-Expanded<T>& state_argument(FunctionCallInfo fcinfo) {
+// The transition state in argument 0, ready to be changed: when null created, as
+// make_value(resource) says, and expanded when flat.
+template <typename T, typename Make>
+Expanded<T>& state_argument(FunctionCallInfo fcinfo, Make&& make_value) {
   const MemoryContext context = aggregate_context(fcinfo);
-  if (PG_ARGISNULL(0)) return *Expanded<T>::make(context);
+  if (PG_ARGISNULL(0)) return *Expanded<T>::build(context, make_value);
   const Datum state = PG_GETARG_DATUM(0);
   if (VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(state)))
     if (auto* expanded = Expanded<T>::of(state)) return *expanded;
   return *Expanded<T>::read(context, byte_view(state));
+}
+
+template <typename T>
+Expanded<T>& state_argument(FunctionCallInfo fcinfo) {
+  return state_argument<T>(fcinfo, [](std::pmr::memory_resource* resource) { return T(resource); });
+}
+
+// The same for the common row: the state of a running aggregate that is expanded already, found
+// without calls that could fail; null for any other.
+template <typename T>
+T* running_state(FunctionCallInfo fcinfo) {
+  if (PG_ARGISNULL(0) || fcinfo->context == nullptr) return nullptr;
+  if (!IsA(fcinfo->context, AggState) && !IsA(fcinfo->context, WindowAggState)) return nullptr;
+  const Datum state = PG_GETARG_DATUM(0);
+  if (!VARATT_IS_EXTERNAL_EXPANDED_RW(DatumGetPointer(state))) return nullptr;
+  auto* expanded = Expanded<T>::of(state);
+  return expanded == nullptr ? nullptr : &expanded->value();
 }
 
 }  // namespace vigil::pg
