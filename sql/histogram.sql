@@ -6,12 +6,23 @@ CREATE OR REPLACE FUNCTION vigil.histogram_merge(state vigil.histogram, other vi
   LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_merge';
 COMMENT ON FUNCTION vigil.histogram_merge(vigil.histogram, vigil.histogram) IS 'Step of vigil.merge_agg and combination of partial histograms.';
 
+CREATE OR REPLACE FUNCTION vigil.histogram_add(state vigil.histogram, value double precision, max_relative_error double precision)
+  RETURNS vigil.histogram LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_add_within';
+COMMENT ON FUNCTION vigil.histogram_add(vigil.histogram, double precision, double precision) IS 'Step of vigil.histogram_agg with a chosen error.';
+
 CREATE OR REPLACE AGGREGATE vigil.histogram_agg(value double precision) (
   SFUNC = vigil.histogram_add, STYPE = vigil.histogram, COMBINEFUNC = vigil.histogram_merge,
   SSPACE = 512, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE vigil.histogram_agg(double precision) IS
   'Distribution of the values that are not null. NaN and infinities: SQLSTATE 22003.';
+
+CREATE OR REPLACE AGGREGATE vigil.histogram_agg(value double precision, max_relative_error double precision) (
+  SFUNC = vigil.histogram_add, STYPE = vigil.histogram, COMBINEFUNC = vigil.histogram_merge,
+  SSPACE = 512, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vigil.histogram_agg(double precision, double precision) IS
+  'Distribution of the values that are not null, at the lowest scale that keeps percentiles within the relative error: 0.00136 to below 1, the same in all rows; else SQLSTATE 22023.';
 
 CREATE OR REPLACE AGGREGATE vigil.merge_agg(histogram vigil.histogram) (
   SFUNC = vigil.histogram_merge, STYPE = vigil.histogram, COMBINEFUNC = vigil.histogram_merge,
@@ -48,3 +59,35 @@ CREATE OR REPLACE FUNCTION vigil.stddev(histogram vigil.histogram) RETURNS doubl
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_stddev';
 COMMENT ON FUNCTION vigil.stddev(vigil.histogram) IS
   'Sample standard deviation from the buckets, exact up to 64 different values; null for fewer than two values.';
+
+-- Percentiles in one step --------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION vigil.percentile_add(state vigil.percentile_state, value double precision, fraction double precision)
+  RETURNS vigil.percentile_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentile_add';
+CREATE OR REPLACE FUNCTION vigil.percentile_add(state vigil.percentile_state, value double precision, fractions double precision[])
+  RETURNS vigil.percentile_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentiles_add';
+CREATE OR REPLACE FUNCTION vigil.percentile_merge(state vigil.percentile_state, other vigil.percentile_state)
+  RETURNS vigil.percentile_state LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentile_merge';
+CREATE OR REPLACE FUNCTION vigil.percentile_result(state vigil.percentile_state) RETURNS double precision
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentile_result';
+CREATE OR REPLACE FUNCTION vigil.percentiles_result(state vigil.percentile_state) RETURNS double precision[]
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentiles_result';
+COMMENT ON FUNCTION vigil.percentile_add(vigil.percentile_state, double precision, double precision) IS 'Step of vigil.approx_percentile.';
+COMMENT ON FUNCTION vigil.percentile_add(vigil.percentile_state, double precision, double precision[]) IS 'Step of vigil.approx_percentile for several fractions.';
+COMMENT ON FUNCTION vigil.percentile_merge(vigil.percentile_state, vigil.percentile_state) IS 'Combination of partial states of vigil.approx_percentile.';
+COMMENT ON FUNCTION vigil.percentile_result(vigil.percentile_state) IS 'Result of vigil.approx_percentile.';
+COMMENT ON FUNCTION vigil.percentiles_result(vigil.percentile_state) IS 'Result of vigil.approx_percentile for several fractions.';
+
+CREATE OR REPLACE AGGREGATE vigil.approx_percentile(value double precision, fraction double precision) (
+  SFUNC = vigil.percentile_add, STYPE = vigil.percentile_state, COMBINEFUNC = vigil.percentile_merge,
+  FINALFUNC = vigil.percentile_result, FINALFUNC_MODIFY = READ_ONLY, SSPACE = 512, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vigil.approx_percentile(double precision, double precision) IS
+  'vigil.percentile of the values that are not null, in one step. The fraction, 0 to 1, must be the same in all rows: SQLSTATE 22023. Null without values or for a null fraction.';
+
+CREATE OR REPLACE AGGREGATE vigil.approx_percentile(value double precision, fractions double precision[]) (
+  SFUNC = vigil.percentile_add, STYPE = vigil.percentile_state, COMBINEFUNC = vigil.percentile_merge,
+  FINALFUNC = vigil.percentiles_result, FINALFUNC_MODIFY = READ_ONLY, SSPACE = 512, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vigil.approx_percentile(double precision, double precision[]) IS
+  'The percentiles of several fractions, in their order; null for a null fraction. Up to 1000 fractions: SQLSTATE 54000.';

@@ -19,3 +19,25 @@ CREATE TYPE vigil.histogram (
   INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = extended
 );
 COMMENT ON TYPE vigil.histogram IS 'OpenTelemetry base-2 exponential histogram: percentiles, count, exact sum, min and max of a distribution; mergeable in any order.';
+
+CREATE TYPE vigil.percentile_state;
+
+CREATE FUNCTION vigil.percentile_state_in(cstring) RETURNS vigil.percentile_state
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentile_state_in';
+CREATE FUNCTION vigil.percentile_state_out(vigil.percentile_state) RETURNS cstring
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentile_state_out';
+CREATE FUNCTION vigil.percentile_state_recv(internal) RETURNS vigil.percentile_state
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentile_state_recv';
+CREATE FUNCTION vigil.percentile_state_send(vigil.percentile_state) RETURNS bytea
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentile_state_send';
+COMMENT ON FUNCTION vigil.percentile_state_in(cstring) IS 'Input: the bytes as \x and hexadecimal digits.';
+COMMENT ON FUNCTION vigil.percentile_state_out(vigil.percentile_state) IS 'Output: the bytes as \x and hexadecimal digits.';
+COMMENT ON FUNCTION vigil.percentile_state_recv(internal) IS 'Binary input: the bytes.';
+COMMENT ON FUNCTION vigil.percentile_state_send(vigil.percentile_state) IS 'Binary output: the bytes.';
+
+CREATE TYPE vigil.percentile_state (
+  INPUT = vigil.percentile_state_in, OUTPUT = vigil.percentile_state_out,
+  RECEIVE = vigil.percentile_state_recv, SEND = vigil.percentile_state_send,
+  INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = extended
+);
+COMMENT ON TYPE vigil.percentile_state IS 'State of vigil.approx_percentile between workers: the fractions and a histogram. Not for storing.';

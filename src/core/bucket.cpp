@@ -10,11 +10,6 @@ namespace vigil {
 namespace bucket {
 namespace {
 
-constexpr int kFractionBits = 52;
-constexpr int kBoundaries = 1 << kMaxScale;
-constexpr int kCells = 2 * kBoundaries;
-constexpr int kCellShift = kFractionBits - kMaxScale - 1;
-
 // floor(2^(k/256) * 2^52) - 2^52: the fraction bits of the largest double at or below each
 // boundary between 1 and 2. All but the first and the last boundary are irrational, so no double
 // equals one, and a double exceeds the boundary where its fraction exceeds these bits.
@@ -72,34 +67,48 @@ constexpr std::array<std::uint64_t, kBoundaries + 1> kBoundary = {
     0xf7bfdad9cbe13, 0xf91d802243c88, 0xfa7c1819e90d8, 0xfbdba3692d513, 0xfd3c22b8f71f1,
     0xfe9d96b2a23d9, 0x10000000000000};
 
-// For each of 512 equal cells of the fraction, how many boundaries lie below it. Boundaries are
-// more than a cell apart, so at most one more lies within.
-constexpr std::array<std::uint16_t, kCells> make_cells() {
-  std::array<std::uint16_t, kCells> cells{};
-  std::uint16_t below = 0;
+constexpr std::array<std::uint64_t, kCells> make_cells() {
+  std::array<std::uint64_t, kCells> cells{};
+  std::uint64_t below = 0;
   for (std::uint64_t cell = 0; cell < kCells; ++cell) {
     while (kBoundary[below] < (cell << kCellShift)) ++below;
-    cells[cell] = below;
+    // The last boundary, 2, lies above all fractions, as do all bits.
+    cells[cell] = below << kFractionBits | std::min(kBoundary[below], kFractionMask);
   }
   return cells;
 }
 
-constexpr std::array<std::uint16_t, kCells> kCell = make_cells();
+constexpr std::uint64_t kOne = std::uint64_t{1023} << kFractionBits;
+
+// The base of scale -10, 2^1024, is given as the largest double.
+constexpr std::array<double, kMaxScale - kMinScale + 1> make_errors() {
+  std::array<double, kMaxScale - kMinScale + 1> errors{};
+  double base = std::numeric_limits<double>::max();
+  for (int scale = kMinScale; scale <= kMaxScale; ++scale) {
+    if (scale > kMinScale && scale <= 0) {
+      base = std::bit_cast<double>(kOne + (std::uint64_t{1} << (kFractionBits - scale)));
+    } else if (scale > 0) {
+      base = std::bit_cast<double>(kOne + kBoundary[std::size_t{1} << (kMaxScale - scale)]);
+    }
+    errors[static_cast<std::size_t>(scale - kMinScale)] = (base - 1) / (base + 1);
+  }
+  return errors;
+}
 
 }  // namespace
 
+constinit const std::array<std::uint64_t, kCells> kCell = make_cells();
+
+constinit const std::array<double, kMaxScale - kMinScale + 1> kMaxRelativeError = make_errors();
+
 std::int32_t index_of(double value) {
-  auto bits = std::bit_cast<std::uint64_t>(value);
-  std::int32_t exponent = static_cast<std::int32_t>(bits >> kFractionBits) - 1023;
-  if (exponent == -1023) [[unlikely]] {  // subnormal: bring the leading bit where others have it
-    const int shift = std::countl_zero(bits) - (63 - kFractionBits);
-    bits <<= shift;
-    exponent -= shift - 1;
+  const auto bits = std::bit_cast<std::uint64_t>(value);
+  if (bits > kFractionMask) [[likely]] {
+    return index_of_normal(bits);
   }
-  const std::uint64_t fraction = bits & ((std::uint64_t{1} << kFractionBits) - 1);
-  const std::int32_t below = kCell[fraction >> kCellShift];
-  const std::int32_t further = fraction > kBoundary[static_cast<std::size_t>(below)] ? 1 : 0;
-  return exponent * kBoundaries + below + further - 1;
+  // Subnormal: bring the leading bit where others have it, and count what that multiplied by.
+  const int shift = std::countl_zero(bits) - (63 - kFractionBits);
+  return index_of_normal(bits << shift) - shift * kBoundaries;
 }
 
 double lower_bound(std::int32_t index, int scale) {
@@ -107,7 +116,6 @@ double lower_bound(std::int32_t index, int scale) {
   const std::uint64_t fraction = kBoundary[static_cast<std::size_t>(fine & (kBoundaries - 1))];
   const auto exponent = static_cast<int>(fine >> kMaxScale);
   if (exponent > 1023) return std::numeric_limits<double>::max();
-  constexpr std::uint64_t kOne = std::uint64_t{1023} << kFractionBits;
   return std::ldexp(std::bit_cast<double>(kOne | fraction), exponent);
 }
 
@@ -115,11 +123,6 @@ double middle(std::int32_t index, int scale) {
   // 2 l u / (l + u) with u = l * base: this form does not overflow in the last bucket.
   const double point = lower_bound(index, scale) * (1 + max_relative_error(scale));
   return std::max(point, std::numeric_limits<double>::denorm_min());
-}
-
-double max_relative_error(int scale) {
-  const double base = lower_bound(1, scale);
-  return (base - 1) / (base + 1);
 }
 
 namespace {
@@ -233,12 +236,22 @@ void Counts::merge(const Counts& other, int by, std::uint32_t limit) {
 }
 
 Range Counts::occupied() const {
-  std::uint32_t first = 0;
-  std::uint32_t end = slots_;
-  while (first < end && load(first) == 0) ++first;
-  while (end > first && load(end - 1) == 0) --end;
+  // The bytes that are not zero, found by words; a counter is where one of its bytes is.
+  const std::uint8_t* bytes = bytes_.data();
+  std::size_t first = 0;
+  std::size_t end = bytes_.size();
+  const auto word_at = [&](std::size_t at) {
+    std::uint64_t word;
+    std::memcpy(&word, bytes + at, sizeof(word));
+    return word;
+  };
+  while (end - first >= 8 && word_at(first) == 0) first += 8;
+  while (first < end && bytes[first] == 0) ++first;
+  while (end - first >= 8 && word_at(end - 8) == 0) end -= 8;
+  while (end > first && bytes[end - 1] == 0) --end;
   if (first == end) return {};
-  return {base_ + static_cast<std::int32_t>(first), base_ + static_cast<std::int32_t>(end) - 1};
+  return {base_ + static_cast<std::int32_t>(first >> width_),
+          base_ + static_cast<std::int32_t>((end - 1) >> width_)};
 }
 
 bool Counts::operator==(const Counts& other) const {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -18,6 +20,25 @@ namespace bucket {
 inline constexpr int kMinScale = -10;
 inline constexpr int kMaxScale = 8;
 
+inline constexpr int kFractionBits = 52;
+inline constexpr int kBoundaries = 1 << kMaxScale;
+inline constexpr int kCells = 2 * kBoundaries;
+inline constexpr int kCellShift = kFractionBits - kMaxScale - 1;
+inline constexpr std::uint64_t kFractionMask = (std::uint64_t{1} << kFractionBits) - 1;
+
+// For each of 512 equal cells of the fraction: above bit 52, how many boundaries lie below the
+// cell; below, the next boundary. Boundaries are more than a cell apart, so no other lies within.
+extern const std::array<std::uint64_t, kCells> kCell;
+
+// The bucket of a positive normal double, given as its bits, at kMaxScale.
+inline std::int32_t index_of_normal(std::uint64_t bits) {
+  const std::uint64_t fraction = bits & kFractionMask;
+  const std::uint64_t cell = kCell[fraction >> kCellShift];
+  const auto exponent = static_cast<std::int32_t>(bits >> kFractionBits) - 1023;
+  const std::int32_t further = fraction > (cell & kFractionMask) ? 1 : 0;
+  return exponent * kBoundaries + static_cast<std::int32_t>(cell >> kFractionBits) + further - 1;
+}
+
 // The bucket of a positive finite double at kMaxScale; shift it right by kMaxScale - s for scale s.
 std::int32_t index_of(double value);
 
@@ -29,8 +50,12 @@ double lower_bound(std::int32_t index, int scale);
 // The point whose relative distance to any value of the bucket is at most max_relative_error.
 double middle(std::int32_t index, int scale);
 
+extern const std::array<double, kMaxScale - kMinScale + 1> kMaxRelativeError;
+
 // (base - 1) / (base + 1): 0.0054 at scale 6. Subnormal values may add their own rounding.
-double max_relative_error(int scale);
+inline double max_relative_error(int scale) {
+  return kMaxRelativeError[static_cast<std::size_t>(scale - kMinScale)];
+}
 
 // Indices from `first` to `last`; none when last < first.
 struct Range {
@@ -65,6 +90,28 @@ class Counts {
 
   // Adds to the count of `index`, or returns false when the window does not reach it.
   bool try_add(std::int32_t index, std::uint64_t times);
+
+  // Adds one, or returns false, with nothing changed, when that takes memory.
+  bool try_increment(std::int32_t index) noexcept {
+    const auto slot = static_cast<std::uint32_t>(index - base_);
+    if (slot >= slots_) return false;
+    switch (width_) {
+      case 0:
+        return increment<std::uint8_t>(slot);
+      case 1:
+        return increment<std::uint16_t>(slot);
+      case 2:
+        return increment<std::uint32_t>(slot);
+      default:
+        return increment<std::uint64_t>(slot);
+    }
+  }
+
+  // Takes back what try_increment() added.
+  void decrement(std::int32_t index) noexcept {
+    const auto slot = static_cast<std::uint32_t>(index - base_);
+    store(slot, load(slot) - 1);
+  }
 
   // Makes the window reach all of `range` and all indices in use, which together the caller knows
   // to be within `limit`, with spare room for growth up to that limit, and its counters hold
@@ -103,6 +150,16 @@ class Counts {
   bool operator==(const Counts& other) const;
 
  private:
+  template <typename Counter>
+  bool increment(std::uint32_t slot) noexcept {
+    std::uint8_t* at = bytes_.data() + std::size_t{slot} * sizeof(Counter);
+    Counter count;
+    std::memcpy(&count, at, sizeof(count));
+    if (++count == 0) return false;
+    std::memcpy(at, &count, sizeof(count));
+    return true;
+  }
+
   template <typename Counter, typename Visit>
   void scan(Visit&& visit) const {
     constexpr std::uint32_t kPerWord = 8 / sizeof(Counter);

@@ -30,11 +30,19 @@ class ExactSum {
   void add(double value) {
     const Parts parts = split(value);
     if (parts.mantissa == 0) return;
-    std::int64_t* limb = room(parts.limb, 3);
-    limb[0] += parts.signed_piece(0);
-    limb[1] += parts.signed_piece(1);
-    limb[2] += parts.signed_piece(2);
+    add_to(room(parts.limb, 3), parts);
     if (++pending_ >= kMaxPending) carry();
+  }
+
+  // Adds a normal or zero value where that takes no memory and no carries; otherwise returns false
+  // with nothing changed.
+  bool try_add(double value) noexcept {
+    const Parts parts = split_finite(value);
+    const std::uint32_t first = parts.limb - low_;
+    if (first + std::size_t{3} > limbs_.size() || pending_ + 1 >= kMaxPending) return false;
+    add_to(limbs_.data() + first, parts);
+    ++pending_;
+    return true;
   }
 
   // Adds `value` `times` times over, at the price of a few additions.
@@ -89,15 +97,26 @@ class ExactSum {
 
   static Parts split(double value) {
     const auto bits = std::bit_cast<std::uint64_t>(value);
-    const auto exponent = static_cast<std::uint32_t>(bits >> 52) & 0x7ff;
-    if (exponent == 0x7ff) [[unlikely]] {
+    if ((~bits & 0x7ff0000000000000) == 0) [[unlikely]] {
       reject(value);
     }
+    return split_finite(value);
+  }
+
+  static Parts split_finite(double value) noexcept {
+    const auto bits = std::bit_cast<std::uint64_t>(value);
+    const auto exponent = static_cast<std::uint32_t>(bits >> 52) & 0x7ff;
     const std::uint32_t normal = exponent != 0;
     const std::uint32_t position = exponent - normal;
     const std::uint64_t fraction = bits & 0xfffffffffffff;
     return {fraction | (static_cast<std::uint64_t>(normal) << 52), position / 32, position % 32,
             static_cast<std::int64_t>(bits) >> 63};
+  }
+
+  static void add_to(std::int64_t* limb, const Parts& parts) noexcept {
+    limb[0] += parts.signed_piece(0);
+    limb[1] += parts.signed_piece(1);
+    limb[2] += parts.signed_piece(2);
   }
 
   // The first of `count` limbs from number `limb` on, which are made where they do not exist.

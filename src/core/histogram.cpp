@@ -84,29 +84,42 @@ double read_double(ByteReader& in, std::uint32_t size) {
 }  // namespace
 
 Histogram::Histogram(std::pmr::memory_resource* resource, int scale, std::uint32_t max_buckets)
-    : distinct_(resource),
-      negative_(resource),
-      positive_(resource),
+    : positive_(resource),
       sum_(resource),
-      max_buckets_(max_buckets),
+      scale_(static_cast<std::int8_t>(scale)),
       requested_scale_(static_cast<std::int8_t>(scale)),
-      scale_(static_cast<std::int8_t>(scale)) {
+      max_buckets_(max_buckets),
+      negative_(resource),
+      distinct_(resource) {
   check_parameters(scale, max_buckets);
 }
 
 Histogram::Histogram(const Histogram& other, std::pmr::memory_resource* resource)
-    : distinct_(other.distinct_, resource),
-      negative_(other.negative_, resource),
-      positive_(other.positive_, resource),
+    : positive_(other.positive_, resource),
       sum_(other.sum_, resource),
       count_(other.count_),
-      zeros_(other.zeros_),
       min_(other.min_),
       max_(other.max_),
-      max_buckets_(other.max_buckets_),
-      requested_scale_(other.requested_scale_),
       scale_(other.scale_),
-      bucketed_(other.bucketed_) {}
+      requested_scale_(other.requested_scale_),
+      bucketed_(other.bucketed_),
+      max_buckets_(other.max_buckets_),
+      zeros_(other.zeros_),
+      negative_(other.negative_, resource),
+      distinct_(other.distinct_, resource) {}
+
+int Histogram::scale_for(double max_relative_error) {
+  const double least = bucket::max_relative_error(bucket::kMaxScale);
+  if (!(max_relative_error >= least && max_relative_error < 1)) {
+    throw Error(Code::kInvalidArgument,
+                "maximum relative error " + text_of(max_relative_error) + " is out of range",
+                "It must be at least " + text_of(least) + " and less than 1.",
+                "Give 0.01 for percentiles within 1 %.");
+  }
+  int scale = bucket::kMinScale;
+  while (bucket::max_relative_error(scale) > max_relative_error) ++scale;
+  return scale;
+}
 
 void Histogram::check_room(std::uint64_t times) const {
   if (times <= std::numeric_limits<std::uint64_t>::max() - count_) return;
@@ -278,13 +291,15 @@ double Histogram::point(const Step& step) const {
   return std::clamp(step.kind == Step::Kind::kNegative ? -middle : middle, min_, max_);
 }
 
+void Histogram::check_fraction(double fraction) {
+  if (fraction >= 0 && fraction <= 1) return;
+  throw Error(Code::kInvalidArgument,
+              "percentile fraction " + text_of(fraction) + " is out of range",
+              "The fraction must be between 0 and 1.");
+}
+
 // The rank, 1 .. count, computed in doubles as PostgreSQL's percentile_disc does.
 std::uint64_t Histogram::wanted_rank(double fraction) const {
-  if (!(fraction >= 0 && fraction <= 1)) {
-    throw Error(Code::kInvalidArgument,
-                "percentile fraction " + text_of(fraction) + " is out of range",
-                "The fraction must be between 0 and 1.");
-  }
   const double rank = std::ceil(fraction * static_cast<double>(count_));
   if (rank < 1) return 1;
   if (rank >= static_cast<double>(count_)) return count_;
@@ -298,7 +313,7 @@ std::optional<double> Histogram::percentile(double fraction) const {
 }
 
 bool Histogram::percentiles(std::span<const double> fractions, std::span<double> values) const {
-  for (const double fraction : fractions) wanted_rank(fraction);
+  for (const double fraction : fractions) check_fraction(fraction);
   if (count_ == 0) return false;
   std::size_t done = 0;
   while (done < fractions.size()) {

@@ -52,9 +52,43 @@ class Histogram {
   Histogram(const Histogram&) = delete;
   Histogram& operator=(const Histogram&) = delete;
 
+  // The lowest scale whose percentiles keep a relative error. Error{kInvalidArgument} unless it is
+  // below 1 and at least that of scale 8, 0.00135.
+  static int scale_for(double max_relative_error);
+
+  // Whether that is the scale asked for.
+  bool is_made_for(double max_relative_error) const noexcept {
+    return max_relative_error >= bucket::max_relative_error(requested_scale_) &&
+           max_relative_error < (requested_scale_ == bucket::kMinScale
+                                     ? 1
+                                     : bucket::max_relative_error(requested_scale_ - 1));
+  }
+
+  // Error{kInvalidArgument} unless the fraction is within 0 .. 1.
+  static void check_fraction(double fraction);
+
   // Adds a value `times` times; -0 counts as 0. Error{kNumericOutOfRange}, with nothing changed,
   // when the value is not finite or the count would exceed 2^64 - 1.
   void add(double value, std::uint64_t times = 1);
+
+  // Adds a value once where that is plain counting, as for nearly all values of a large set;
+  // otherwise returns false with nothing changed, and add() has to do it.
+  bool try_add(double value) noexcept {
+    const auto bits = std::bit_cast<std::uint64_t>(value);
+    const bool is_normal = (bits >> bucket::kFractionBits) - 1 < 2046;  // and positive
+    if (!is_normal || count_ == std::numeric_limits<std::uint64_t>::max()) return false;
+    const std::int32_t index = bucket::index_of_normal(bits) >> (bucket::kMaxScale - scale_);
+    // Until there are buckets, the window of counters is empty.
+    if (!positive_.try_increment(index)) return false;
+    if (!sum_.try_add(value)) [[unlikely]] {
+      positive_.decrement(index);
+      return false;
+    }
+    ++count_;
+    min_ = std::min(min_, value);
+    max_ = std::max(max_, value);
+    return true;
+  }
 
   // Adds all values of another histogram. The result has the smaller scale and limit of both.
   // Error{kNumericOutOfRange}, with nothing changed, when the count would exceed 2^64 - 1.
@@ -164,18 +198,19 @@ class Histogram {
   void check_scale(const ByteReader& in) const;
   void check_sum(const ByteReader& in) const;
 
-  std::pmr::vector<Distinct> distinct_;  // ascending; empty once there are buckets
-  bucket::Counts negative_;              // by magnitude
+  // What try_add() touches comes first, together.
   bucket::Counts positive_;
   ExactSum sum_;  // once there are buckets, as are zeros_, min_ and max_
   std::uint64_t count_ = 0;
-  std::uint64_t zeros_ = 0;
   double min_ = std::numeric_limits<double>::infinity();
   double max_ = -std::numeric_limits<double>::infinity();
-  std::uint32_t max_buckets_;
-  std::int8_t requested_scale_;
   std::int8_t scale_;
+  std::int8_t requested_scale_;
   bool bucketed_ = false;
+  std::uint32_t max_buckets_;
+  std::uint64_t zeros_ = 0;
+  bucket::Counts negative_;              // by magnitude
+  std::pmr::vector<Distinct> distinct_;  // ascending; empty once there are buckets
 };
 
 }  // namespace vigil

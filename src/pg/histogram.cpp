@@ -15,7 +15,9 @@ struct Number {
   double value;
 };
 
-Number number_of(const std::optional<double>& value) { return {value.has_value(), value.value_or(0)}; }
+Number number_of(const std::optional<double>& value) {
+  return {value.has_value(), value.value_or(0)};
+}
 
 template <typename Read>
 Datum read_number(FunctionCallInfo fcinfo, Read&& read) {
@@ -41,6 +43,13 @@ Number sample_deviation(const Histogram& histogram) {
   return {true, std::sqrt(squares / (count - 1))};
 }
 
+double error_argument(FunctionCallInfo fcinfo, int number) {
+  if (PG_ARGISNULL(number))
+    throw Error(Code::kNullValue, "maximum relative error must not be null", "",
+                "Give 0.01 for percentiles within 1 %.");
+  return PG_GETARG_FLOAT8(number);
+}
+
 }  // namespace
 
 extern "C" {
@@ -50,9 +59,35 @@ VIGIL_VALUE_IO(histogram, vigil::Histogram)
 PG_FUNCTION_INFO_V1(vigil_histogram_add);
 Datum vigil_histogram_add(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) && PG_ARGISNULL(1)) PG_RETURN_NULL();
+  if (!PG_ARGISNULL(1))
+    if (auto* state = running_state<Histogram>(fcinfo))
+      if (state->try_add(PG_GETARG_FLOAT8(1))) return PG_GETARG_DATUM(0);
   return entry([&] {
     auto& state = state_argument<Histogram>(fcinfo);
     if (!PG_ARGISNULL(1)) state.value().add(PG_GETARG_FLOAT8(1));
+    return state.datum();
+  });
+}
+
+PG_FUNCTION_INFO_V1(vigil_histogram_add_within);
+Datum vigil_histogram_add_within(PG_FUNCTION_ARGS) {
+  if (PG_ARGISNULL(1)) {
+    if (PG_ARGISNULL(0)) PG_RETURN_NULL();
+    return PG_GETARG_DATUM(0);
+  }
+  if (!PG_ARGISNULL(2))
+    if (auto* state = running_state<Histogram>(fcinfo))
+      if (state->is_made_for(PG_GETARG_FLOAT8(2)) && state->try_add(PG_GETARG_FLOAT8(1)))
+        return PG_GETARG_DATUM(0);
+  return entry([&] {
+    const int scale = Histogram::scale_for(error_argument(fcinfo, 2));
+    auto& state = state_argument<Histogram>(
+        fcinfo, [&](std::pmr::memory_resource* resource) { return Histogram(resource, scale); });
+    if (state.value().requested_scale() != scale)
+      throw Error(Code::kInvalidArgument, "maximum relative error must be the same in all rows",
+                  "An aggregate call keeps the precision of its first row.",
+                  "Give the error as a constant, or group by it.");
+    state.value().add(PG_GETARG_FLOAT8(1));
     return state.datum();
   });
 }
@@ -102,7 +137,5 @@ Datum vigil_histogram_max(PG_FUNCTION_ARGS) {
 }
 
 PG_FUNCTION_INFO_V1(vigil_histogram_stddev);
-Datum vigil_histogram_stddev(PG_FUNCTION_ARGS) {
-  return read_number(fcinfo, sample_deviation);
-}
+Datum vigil_histogram_stddev(PG_FUNCTION_ARGS) { return read_number(fcinfo, sample_deviation); }
 }

@@ -1,0 +1,57 @@
+#include "pg/float_array.hpp"
+
+#include <cmath>
+#include <limits>
+
+namespace vigil::pg {
+
+bool holds_floats(Datum array, std::span<const double> values) noexcept {
+  if (VARATT_IS_EXTENDED(DatumGetPointer(array))) return false;
+  const auto* plain = reinterpret_cast<const ArrayType*>(DatumGetPointer(array));
+  if (ARR_NDIM(plain) != 1 || ARR_HASNULL(plain) ||
+      static_cast<std::size_t>(ARR_DIMS(plain)[0]) != values.size())
+    return false;
+  const auto* elements = reinterpret_cast<const double*>(ARR_DATA_PTR(plain));
+  return std::equal(values.begin(), values.end(), elements);
+}
+
+std::span<const double> fractions_of(Datum array) {
+  Datum* elements = nullptr;
+  bool* nulls = nullptr;
+  int size = 0;
+  const int dimensions = call([&] {
+    ArrayType* plain = DatumGetArrayTypeP(array);
+    deconstruct_array(plain, FLOAT8OID, sizeof(double), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements,
+                      &nulls, &size);
+    return ARR_NDIM(plain);
+  });
+  if (dimensions > 1)
+    throw Error(Code::kInvalidArgument, "percentile fractions must be an array of one dimension",
+                "It has " + std::to_string(dimensions) + " dimensions.");
+  auto* values = static_cast<double*>(allocate(sizeof(double) * static_cast<std::size_t>(size)));
+  for (int i = 0; i < size; ++i) {
+    values[i] = nulls[i] ? std::numeric_limits<double>::quiet_NaN() : DatumGetFloat8(elements[i]);
+    if (!nulls[i] && std::isnan(values[i]))
+      throw Error(Code::kInvalidArgument, "percentile fraction NaN is out of range",
+                  "The fraction must be between 0 and 1.");
+  }
+  return {values, static_cast<std::size_t>(size)};
+}
+
+Datum float_array(std::span<const double> values) {
+  auto* elements = static_cast<Datum*>(allocate(sizeof(Datum) * values.size()));
+  auto* nulls = static_cast<bool*>(allocate(sizeof(bool) * values.size()));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    nulls[i] = std::isnan(values[i]);
+    elements[i] = nulls[i] ? Datum{0} : call([&] { return Float8GetDatum(values[i]); });
+  }
+  return call([&] {
+    if (values.empty()) return PointerGetDatum(construct_empty_array(FLOAT8OID));
+    int size = static_cast<int>(values.size());
+    int first = 1;
+    return PointerGetDatum(construct_md_array(elements, nulls, 1, &size, &first, FLOAT8OID,
+                                              sizeof(double), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+  });
+}
+
+}  // namespace vigil::pg

@@ -1,0 +1,19 @@
+// Arrays of double precision as plain values, where NaN stands for a null element.
+#pragma once
+
+#include "pg/boundary.hpp"
+
+namespace vigil::pg {
+
+// Whether an array has one dimension and just these elements, none NaN; told without any call
+// that could fail, so "no" may also mean that the array is compressed or out of line.
+bool holds_floats(Datum array, std::span<const double> values) noexcept;
+
+// The elements of an array of one dimension in the current memory context, NaN for null;
+// Error{kInvalidArgument} for one of more dimensions or with a NaN of its own.
+std::span<const double> fractions_of(Datum array);
+
+// An array datum in the current memory context.
+Datum float_array(std::span<const double> values);
+
+}  // namespace vigil::pg
