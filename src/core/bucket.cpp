@@ -191,15 +191,10 @@ std::uint32_t Counts::width_for(std::uint64_t count) const {
   return width;
 }
 
-bool Counts::try_add(std::int32_t index, std::uint64_t times) {
-  const auto slot = static_cast<std::uint32_t>(index - base_);
-  if (slot >= slots_) return false;
+void Counts::widen_and_add(std::uint32_t slot, std::uint64_t times) {
   const std::uint64_t count = load(slot) + times;
-  if (width_ < 3 && (count >> (8U << width_)) != 0) [[unlikely]] {
-    rebuild(base_, slots_, width_for(count));
-  }
+  rebuild(base_, slots_, width_for(count));
   store(slot, count);
-  return true;
 }
 
 void Counts::cover(Range range, std::uint32_t limit, std::uint64_t most) {
@@ -216,6 +211,39 @@ void Counts::cover(Range range, std::uint32_t limit, std::uint64_t most) {
   if (!used.empty() && all.last == used.last) below = spare;
   if (!used.empty() && all.first == used.first) below = 0;
   rebuild(all.first - below, slots, width_for(most));
+}
+
+void Counts::open(Range range, std::uint32_t bits) {
+  base_ = range.first;
+  slots_ = static_cast<std::uint32_t>(range.span());
+  width_ = bits <= 8 ? 0 : bits <= 16 ? 1 : bits <= 32 ? 2 : 3;
+  bytes_.assign(std::size_t{slots_} << width_, 0);
+}
+
+namespace {
+
+template <typename Counter>
+void store_block(std::uint8_t* bytes, std::size_t slot,
+                 const std::array<std::uint64_t, Counts::kBlock>& block) {
+  std::array<Counter, Counts::kBlock> counters;
+  for (std::size_t i = 0; i < block.size(); ++i) counters[i] = static_cast<Counter>(block[i]);
+  std::memcpy(bytes + slot * sizeof(Counter), counters.data(), sizeof(counters));
+}
+
+}  // namespace
+
+void Counts::set_block(std::int32_t index, const std::array<std::uint64_t, kBlock>& block) {
+  const auto slot = static_cast<std::size_t>(index - base_);
+  switch (width_) {
+    case 0:
+      return store_block<std::uint8_t>(bytes_.data(), slot, block);
+    case 1:
+      return store_block<std::uint16_t>(bytes_.data(), slot, block);
+    case 2:
+      return store_block<std::uint32_t>(bytes_.data(), slot, block);
+    default:
+      return store_block<std::uint64_t>(bytes_.data(), slot, block);
+  }
 }
 
 void Counts::downscale(int by) {

@@ -89,7 +89,18 @@ class Counts {
   Counts& operator=(const Counts&) = delete;
 
   // Adds to the count of `index`, or returns false when the window does not reach it.
-  bool try_add(std::int32_t index, std::uint64_t times);
+  bool try_add(std::int32_t index, std::uint64_t times) {
+    const auto slot = static_cast<std::uint32_t>(index - base_);
+    if (slot >= slots_) return false;
+    const bool fits = width_ == 0   ? add<std::uint8_t>(slot, times)
+                      : width_ == 1 ? add<std::uint16_t>(slot, times)
+                      : width_ == 2 ? add<std::uint32_t>(slot, times)
+                                    : add<std::uint64_t>(slot, times);
+    if (!fits) [[unlikely]] {
+      widen_and_add(slot, times);
+    }
+    return true;
+  }
 
   // Adds one, or returns false, with nothing changed, when that takes memory.
   bool try_increment(std::int32_t index) noexcept {
@@ -97,13 +108,13 @@ class Counts {
     if (slot >= slots_) return false;
     switch (width_) {
       case 0:
-        return increment<std::uint8_t>(slot);
+        return add<std::uint8_t>(slot, 1);
       case 1:
-        return increment<std::uint16_t>(slot);
+        return add<std::uint16_t>(slot, 1);
       case 2:
-        return increment<std::uint32_t>(slot);
+        return add<std::uint32_t>(slot, 1);
       default:
-        return increment<std::uint64_t>(slot);
+        return add<std::uint64_t>(slot, 1);
     }
   }
 
@@ -117,6 +128,29 @@ class Counts {
   // to be within `limit`, with spare room for growth up to that limit, and its counters hold
   // `most`.
   void cover(Range range, std::uint32_t limit, std::uint64_t most = 0);
+
+  // Stored counts come in blocks of neighbours that begin at multiples of eight.
+  static constexpr std::int32_t kBlock = 8;
+
+  // Makes the window of an empty object just `range`, for counts of so many bits.
+  void open(Range range, std::uint32_t bits);
+
+  // Sets the counts from `index` on, all within the window and its width; the second form takes
+  // eight of a byte each, the first in the lowest byte.
+  void set_block(std::int32_t index, const std::array<std::uint64_t, kBlock>& block);
+  void set_block(std::int32_t index, std::uint64_t bytes) {
+    const auto slot = static_cast<std::size_t>(index - base_);
+    if (width_ == 0) {
+      std::memcpy(bytes_.data() + slot, &bytes, sizeof(bytes));
+      return;
+    }
+    std::array<std::uint64_t, kBlock> block;
+    for (std::uint64_t& count : block) {
+      count = bytes & 0xff;
+      bytes >>= 8;
+    }
+    set_block(index, block);
+  }
 
   // Adds the counts of another, whose indices are of a scale higher by `by`.
   void merge(const Counts& other, int by, std::uint32_t limit);
@@ -150,12 +184,15 @@ class Counts {
   bool operator==(const Counts& other) const;
 
  private:
+  // False, with nothing changed, when the counter is too narrow; 64 bits are known to suffice.
   template <typename Counter>
-  bool increment(std::uint32_t slot) noexcept {
+  bool add(std::uint32_t slot, std::uint64_t times) noexcept {
     std::uint8_t* at = bytes_.data() + std::size_t{slot} * sizeof(Counter);
     Counter count;
     std::memcpy(&count, at, sizeof(count));
-    if (++count == 0) return false;
+    const std::uint64_t sum = count + times;
+    if (sum > std::numeric_limits<Counter>::max()) return false;
+    count = static_cast<Counter>(sum);
     std::memcpy(at, &count, sizeof(count));
     return true;
   }
@@ -183,6 +220,7 @@ class Counts {
   std::uint64_t load(std::uint32_t slot) const;
   void store(std::uint32_t slot, std::uint64_t count);
   std::uint32_t width_for(std::uint64_t count) const;
+  void widen_and_add(std::uint32_t slot, std::uint64_t times);
   void rebuild(std::int32_t base, std::uint32_t slots, std::uint32_t width);
 
   std::pmr::vector<std::uint8_t> bytes_;

@@ -34,6 +34,15 @@ class Histogram {
   static constexpr int kDefaultScale = 6;
   static constexpr std::uint32_t kDefaultMaxBuckets = 16384;
   static constexpr std::uint32_t kMaxDistinct = 64;
+  static constexpr std::uint32_t kFewestBuckets = 4;
+  static constexpr std::uint32_t kMostBuckets = 16384;
+
+  static bool is_scale(std::int64_t scale) {
+    return scale >= bucket::kMinScale && scale <= bucket::kMaxScale;
+  }
+  static bool is_limit(std::uint64_t max_buckets) {
+    return max_buckets >= kFewestBuckets && max_buckets <= kMostBuckets;
+  }
 
   // A bucket of the values in (lower, upper], or in [lower, upper) when they are negative; a
   // single value when both are equal.
@@ -195,7 +204,6 @@ class Histogram {
   void read_counts(ByteReader& in, bucket::Counts& counts);
   void count_read(const ByteReader& in, std::uint64_t count);
   void check_ends(const ByteReader& in) const;
-  void check_scale(const ByteReader& in) const;
   void check_sum(const ByteReader& in) const;
 
   // What try_add() touches comes first, together.
