@@ -203,8 +203,8 @@ TEST(Counter, TakesTheWholeRangeOfTime) {
 // Random samples, some repeated, in random order, parts that overlap, and trees of merging.
 TEST(Counter, BytesDependOnTheSetOnly) {
   std::mt19937_64 random(1);
-  for (int round = 0; round < 2000; ++round) {
-    Samples samples = scrapes(random() % 200, random() % 2 == 0, random());
+  for (int round = 0; round < 10000; ++round) {
+    Samples samples = scrapes(random() % 100, random() % 2 == 0, random());
     const Counter whole = of(samples);
     const std::size_t different = samples.size();
     for (std::size_t i = 0; i < different; i += 3) samples.push_back(samples[i]);
@@ -302,7 +302,7 @@ TEST(Counter, HostileBytesAreAnErrorOrCanonical) {
                      Error);
       }
       for (std::size_t at = 0; at < valid.size(); ++at) {
-        for (int flip = 1; flip < 256; ++flip) {
+        for (int flip = 1; flip < 256; flip += count < 100 ? 1 : flip) {
           Bytes bytes = valid;
           bytes[at] = static_cast<std::uint8_t>(bytes[at] ^ flip);
           expect_error_or_canonical(bytes);
