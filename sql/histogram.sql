@@ -10,23 +10,68 @@ CREATE OR REPLACE FUNCTION vigil.histogram_add(state vigil.histogram, value doub
   RETURNS vigil.histogram LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_add_within';
 COMMENT ON FUNCTION vigil.histogram_add(vigil.histogram, double precision, double precision) IS 'Step of vigil.histogram_agg with a chosen error.';
 
+-- Sliding window frames: rows enter and leave a moving state --------------------------------------------
+
+CREATE OR REPLACE FUNCTION vigil.histogram_frame_add(state internal, value double precision) RETURNS internal
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_frame_add';
+CREATE OR REPLACE FUNCTION vigil.histogram_frame_add(state internal, value double precision, max_relative_error double precision) RETURNS internal
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_frame_add_within';
+CREATE OR REPLACE FUNCTION vigil.histogram_frame_remove(state internal, value double precision) RETURNS internal
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_frame_remove';
+CREATE OR REPLACE FUNCTION vigil.histogram_frame_remove(state internal, value double precision, max_relative_error double precision) RETURNS internal
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_frame_remove';
+CREATE OR REPLACE FUNCTION vigil.histogram_frame_merge(state internal, other vigil.histogram) RETURNS internal
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_frame_merge';
+CREATE OR REPLACE FUNCTION vigil.histogram_frame_subtract(state internal, other vigil.histogram) RETURNS internal
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_frame_subtract';
+CREATE OR REPLACE FUNCTION vigil.histogram_frame_result(state internal) RETURNS vigil.histogram
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_frame_result';
+CREATE OR REPLACE FUNCTION vigil.percentile_frame_add(state internal, value double precision, fraction double precision) RETURNS internal
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentile_frame_add';
+CREATE OR REPLACE FUNCTION vigil.percentile_frame_add(state internal, value double precision, fractions double precision[]) RETURNS internal
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentiles_frame_add';
+CREATE OR REPLACE FUNCTION vigil.percentile_frame_remove(state internal, value double precision, fraction double precision) RETURNS internal
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentile_frame_remove';
+CREATE OR REPLACE FUNCTION vigil.percentile_frame_remove(state internal, value double precision, fractions double precision[]) RETURNS internal
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentile_frame_remove';
+CREATE OR REPLACE FUNCTION vigil.percentile_frame_result(state internal) RETURNS double precision
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentile_frame_result';
+CREATE OR REPLACE FUNCTION vigil.percentiles_frame_result(state internal) RETURNS double precision[]
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_percentiles_frame_result';
+COMMENT ON FUNCTION vigil.histogram_frame_add(internal, double precision) IS 'Moving step of vigil.histogram_agg: a value enters the frame.';
+COMMENT ON FUNCTION vigil.histogram_frame_add(internal, double precision, double precision) IS 'Moving step of vigil.histogram_agg with a chosen error: a value enters the frame.';
+COMMENT ON FUNCTION vigil.histogram_frame_remove(internal, double precision) IS 'Inverse step of vigil.histogram_agg: the earliest value leaves the frame.';
+COMMENT ON FUNCTION vigil.histogram_frame_remove(internal, double precision, double precision) IS 'Inverse step of vigil.histogram_agg with a chosen error: the earliest value leaves the frame.';
+COMMENT ON FUNCTION vigil.histogram_frame_merge(internal, vigil.histogram) IS 'Moving step of vigil.merge_agg: a histogram enters the frame.';
+COMMENT ON FUNCTION vigil.histogram_frame_subtract(internal, vigil.histogram) IS 'Inverse step of vigil.merge_agg: the earliest histogram leaves the frame.';
+COMMENT ON FUNCTION vigil.histogram_frame_result(internal) IS 'The histogram of a moving frame; null when nothing is in it.';
+COMMENT ON FUNCTION vigil.percentile_frame_add(internal, double precision, double precision) IS 'Moving step of vigil.approx_percentile: a value enters the frame.';
+COMMENT ON FUNCTION vigil.percentile_frame_add(internal, double precision, double precision[]) IS 'Moving step of vigil.approx_percentile for several fractions: a value enters the frame.';
+COMMENT ON FUNCTION vigil.percentile_frame_remove(internal, double precision, double precision) IS 'Inverse step of vigil.approx_percentile: the earliest value leaves the frame.';
+COMMENT ON FUNCTION vigil.percentile_frame_remove(internal, double precision, double precision[]) IS 'Inverse step of vigil.approx_percentile for several fractions: the earliest value leaves the frame.';
+COMMENT ON FUNCTION vigil.percentile_frame_result(internal) IS 'The percentile of a moving frame; null when nothing is in it.';
+COMMENT ON FUNCTION vigil.percentiles_frame_result(internal) IS 'The percentiles of a moving frame; null when nothing is in it.';
+
 CREATE OR REPLACE AGGREGATE vigil.histogram_agg(value double precision) (
-  SFUNC = vigil.histogram_add, STYPE = vigil.histogram, COMBINEFUNC = vigil.histogram_merge,
-  SSPACE = 512, PARALLEL = SAFE
+  SFUNC = vigil.histogram_add, STYPE = vigil.histogram, COMBINEFUNC = vigil.histogram_merge, SSPACE = 1024,
+  MSFUNC = vigil.histogram_frame_add, MINVFUNC = vigil.histogram_frame_remove, MSTYPE = internal,
+  MFINALFUNC = vigil.histogram_frame_result, MSSPACE = 8192, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE vigil.histogram_agg(double precision) IS
   'Distribution of the values that are not null. NaN and infinities: SQLSTATE 22003.';
 
 CREATE OR REPLACE AGGREGATE vigil.histogram_agg(value double precision, max_relative_error double precision) (
-  SFUNC = vigil.histogram_add, STYPE = vigil.histogram, COMBINEFUNC = vigil.histogram_merge,
-  SSPACE = 512, PARALLEL = SAFE
+  SFUNC = vigil.histogram_add, STYPE = vigil.histogram, COMBINEFUNC = vigil.histogram_merge, SSPACE = 1024,
+  MSFUNC = vigil.histogram_frame_add, MINVFUNC = vigil.histogram_frame_remove, MSTYPE = internal,
+  MFINALFUNC = vigil.histogram_frame_result, MSSPACE = 8192, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE vigil.histogram_agg(double precision, double precision) IS
   'Distribution of the values that are not null, at the lowest scale that keeps percentiles within the relative error: 0.00136 to below 1, the same in all rows; else SQLSTATE 22023.';
 
 CREATE OR REPLACE AGGREGATE vigil.merge_agg(histogram vigil.histogram) (
-  SFUNC = vigil.histogram_merge, STYPE = vigil.histogram, COMBINEFUNC = vigil.histogram_merge,
-  SSPACE = 512, PARALLEL = SAFE
+  SFUNC = vigil.histogram_merge, STYPE = vigil.histogram, COMBINEFUNC = vigil.histogram_merge, SSPACE = 1024,
+  MSFUNC = vigil.histogram_frame_merge, MINVFUNC = vigil.histogram_frame_subtract, MSTYPE = internal,
+  MFINALFUNC = vigil.histogram_frame_result, MSSPACE = 8192, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE vigil.merge_agg(vigil.histogram) IS 'The union of distributions; any order of merging gives equal bytes.';
 
@@ -80,14 +125,18 @@ COMMENT ON FUNCTION vigil.percentiles_result(vigil.percentile_state) IS 'Result 
 
 CREATE OR REPLACE AGGREGATE vigil.approx_percentile(value double precision, fraction double precision) (
   SFUNC = vigil.percentile_add, STYPE = vigil.percentile_state, COMBINEFUNC = vigil.percentile_merge,
-  FINALFUNC = vigil.percentile_result, FINALFUNC_MODIFY = READ_ONLY, SSPACE = 512, PARALLEL = SAFE
+  FINALFUNC = vigil.percentile_result, FINALFUNC_MODIFY = READ_ONLY, SSPACE = 1024,
+  MSFUNC = vigil.percentile_frame_add, MINVFUNC = vigil.percentile_frame_remove, MSTYPE = internal,
+  MFINALFUNC = vigil.percentile_frame_result, MSSPACE = 8192, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE vigil.approx_percentile(double precision, double precision) IS
   'vigil.percentile of the values that are not null, in one step. The fraction, 0 to 1, must be the same in all rows: SQLSTATE 22023. Null without values or for a null fraction.';
 
 CREATE OR REPLACE AGGREGATE vigil.approx_percentile(value double precision, fractions double precision[]) (
   SFUNC = vigil.percentile_add, STYPE = vigil.percentile_state, COMBINEFUNC = vigil.percentile_merge,
-  FINALFUNC = vigil.percentiles_result, FINALFUNC_MODIFY = READ_ONLY, SSPACE = 512, PARALLEL = SAFE
+  FINALFUNC = vigil.percentiles_result, FINALFUNC_MODIFY = READ_ONLY, SSPACE = 1024,
+  MSFUNC = vigil.percentile_frame_add, MINVFUNC = vigil.percentile_frame_remove, MSTYPE = internal,
+  MFINALFUNC = vigil.percentiles_frame_result, MSSPACE = 8192, PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE vigil.approx_percentile(double precision, double precision[]) IS
   'The percentiles of several fractions, in their order; null for a null fraction. Up to 1000 fractions: SQLSTATE 54000.';

@@ -197,20 +197,17 @@ void Counts::widen_and_add(std::uint32_t slot, std::uint64_t times) {
   store(slot, count);
 }
 
-void Counts::cover(Range range, std::uint32_t limit, std::uint64_t most) {
+void Counts::cover(Range range, std::uint32_t limit) {
   const Range used = occupied();
   const Range all = used.join(range);
   const std::int64_t end = std::int64_t{base_} + slots_;
   if (slots_ > 0 && all.first >= base_ && all.last < end) return;
   const auto span = static_cast<std::uint32_t>(all.span());
   constexpr std::uint32_t kFewest = 16;
-  const std::uint32_t slots = std::min(std::max({2 * slots_, span, kFewest}), limit);
-  const auto spare = static_cast<std::int32_t>(slots - span);
-  // Room to grow lies where growth was seen: below, above, or around the first value.
-  std::int32_t below = spare / 2;
-  if (!used.empty() && all.last == used.last) below = spare;
-  if (!used.empty() && all.first == used.first) below = 0;
-  rebuild(all.first - below, slots, width_for(most));
+  // As much room to grow again, at either end: so rebuilding takes constant time for each value.
+  const std::uint32_t slots = std::min(std::max(2 * span, kFewest), limit);
+  const auto below = static_cast<std::int32_t>((slots - span) / 2);
+  rebuild(all.first - below, slots, width_);
 }
 
 void Counts::open(Range range, std::uint32_t bits) {

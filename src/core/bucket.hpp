@@ -118,16 +118,21 @@ class Counts {
     }
   }
 
-  // Takes back what try_increment() added.
-  void decrement(std::int32_t index) noexcept {
+  // Takes from a count, or from all counts of another, what they are known to hold.
+  void subtract(std::int32_t index, std::uint64_t times) noexcept {
     const auto slot = static_cast<std::uint32_t>(index - base_);
-    store(slot, load(slot) - 1);
+    store(slot, load(slot) - times);
+  }
+  void subtract(const Counts& other) noexcept {
+    other.for_each([&](std::int32_t index, std::uint64_t count) {
+      subtract(index, count);
+      return true;
+    });
   }
 
   // Makes the window reach all of `range` and all indices in use, which together the caller knows
-  // to be within `limit`, with spare room for growth up to that limit, and its counters hold
-  // `most`.
-  void cover(Range range, std::uint32_t limit, std::uint64_t most = 0);
+  // to be within `limit`, with spare room for growth up to that limit.
+  void cover(Range range, std::uint32_t limit);
 
   // Stored counts come in blocks of neighbours that begin at multiples of eight.
   static constexpr std::int32_t kBlock = 8;

@@ -71,19 +71,22 @@ int Histogram::scale_for(double max_relative_error) {
   return scale;
 }
 
-void Histogram::check_room(std::uint64_t times) const {
-  if (times <= std::numeric_limits<std::uint64_t>::max() - count_) return;
+void Histogram::check_value(double value) {
+  if (std::isfinite(value)) return;
+  throw Error(Code::kNumericOutOfRange, "histogram values must be finite",
+              "The value is " + text_of(value) + ".");
+}
+
+void Histogram::check_room(std::uint64_t count, std::uint64_t times) {
+  if (times <= std::numeric_limits<std::uint64_t>::max() - count) return;
   throw Error(Code::kNumericOutOfRange, "histogram count is out of range",
-              "The histogram holds " + std::to_string(count_) + " values and cannot take " +
+              "The histogram holds " + std::to_string(count) + " values and cannot take " +
                   std::to_string(times) + " more: the limit is 2^64 - 1.");
 }
 
 void Histogram::add(double value, std::uint64_t times) {
-  if (!std::isfinite(value)) [[unlikely]] {
-    throw Error(Code::kNumericOutOfRange, "histogram values must be finite",
-                "The value is " + text_of(value) + ".");
-  }
-  check_room(times);
+  check_value(value);
+  check_room(count_, times);
   if (times == 0) return;
   value += 0.0;  // makes -0 the same as 0
   if (bucketed_) {
@@ -168,7 +171,7 @@ void Histogram::to_buckets() {
 
 void Histogram::merge(const Histogram& other) {
   if (&other == this) return merge(Histogram(other, distinct_.get_allocator().resource()));
-  check_room(other.count_);
+  check_room(count_, other.count_);
   const std::uint64_t count = count_ + other.count_;
   requested_scale_ = std::min(requested_scale_, other.requested_scale_);
   max_buckets_ = std::min(max_buckets_, other.max_buckets_);

@@ -90,7 +90,7 @@ class Histogram {
     // Until there are buckets, the window of counters is empty.
     if (!positive_.try_increment(index)) return false;
     if (!sum_.try_add(value)) [[unlikely]] {
-      positive_.decrement(index);
+      positive_.subtract(index, 1);
       return false;
     }
     ++count_;
@@ -151,6 +151,8 @@ class Histogram {
   bool operator==(const Histogram& other) const;
 
  private:
+  friend class MovingHistogram;
+
   struct Distinct {
     double value;
     std::uint64_t count;
@@ -192,7 +194,8 @@ class Histogram {
   void add_to(bucket::Counts& counts, std::int32_t index, std::uint64_t times);
   void merge_distinct(const Histogram& other);
   void merge_buckets(const Histogram& other);
-  void check_room(std::uint64_t times) const;
+  static void check_value(double value);
+  static void check_room(std::uint64_t count, std::uint64_t times);
   void to_buckets();
   void lower_to(int scale);
   void fit(bucket::Range negative, bucket::Range positive);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "pg/histogram_arguments.hpp"
 #include "pg/value_io.hpp"
 
 using namespace vigil;
@@ -43,13 +44,6 @@ Number sample_deviation(const Histogram& histogram) {
   return {true, std::sqrt(squares / (count - 1))};
 }
 
-double error_argument(FunctionCallInfo fcinfo, int number) {
-  if (PG_ARGISNULL(number))
-    throw Error(Code::kNullValue, "maximum relative error must not be null", "",
-                "Give 0.01 for percentiles within 1 %.");
-  return PG_GETARG_FLOAT8(number);
-}
-
 }  // namespace
 
 extern "C" {
@@ -80,13 +74,10 @@ Datum vigil_histogram_add_within(PG_FUNCTION_ARGS) {
       if (state->is_made_for(PG_GETARG_FLOAT8(2)) && state->try_add(PG_GETARG_FLOAT8(1)))
         return PG_GETARG_DATUM(0);
   return entry([&] {
-    const int scale = Histogram::scale_for(error_argument(fcinfo, 2));
+    const int scale = scale_argument(fcinfo, 2);
     auto& state = state_argument<Histogram>(
         fcinfo, [&](std::pmr::memory_resource* resource) { return Histogram(resource, scale); });
-    if (state.value().requested_scale() != scale)
-      throw Error(Code::kInvalidArgument, "maximum relative error must be the same in all rows",
-                  "An aggregate call keeps the precision of its first row.",
-                  "Give the error as a constant, or group by it.");
+    check_same_scale(state.value().requested_scale(), scale);
     state.value().add(PG_GETARG_FLOAT8(1));
     return state.datum();
   });
