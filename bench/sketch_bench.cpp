@@ -164,6 +164,29 @@ void BM_HyperLogLogMerge(benchmark::State& state) {
   for (auto _ : state) whole.merge(part);
 }
 
+void BM_HyperLogLogMergeStored(benchmark::State& state) {
+  Bytes part;
+  sketch_of(static_cast<std::size_t>(state.range(0))).write(part);
+  HyperLogLog whole(heap());
+  for (auto _ : state) whole.merge_stored(part);
+}
+
+void BM_HyperLogLogAddFromEmpty(benchmark::State& state) {
+  const auto values = hashes();
+  for (auto _ : state) {
+    HyperLogLog sketch(heap());
+    for (std::size_t i = 0; i < static_cast<std::size_t>(state.range(0)); ++i)
+      sketch.add_hash(values[i]);
+    benchmark::DoNotOptimize(sketch.is_exact());
+  }
+}
+
+void BM_HyperLogLogIntersection(benchmark::State& state) {
+  const HyperLogLog one = sketch_of(60000);
+  const HyperLogLog other = sketch_of(static_cast<std::size_t>(state.range(0)));
+  for (auto _ : state) benchmark::DoNotOptimize(HyperLogLog::intersection(one, other));
+}
+
 void BM_HyperLogLogCardinality(benchmark::State& state) {
   const HyperLogLog sketch = sketch_of(static_cast<std::size_t>(state.range(0)));
   for (auto _ : state) benchmark::DoNotOptimize(sketch.cardinality());
@@ -191,6 +214,9 @@ BENCHMARK(BM_HyperLogLogAddHash);
 BENCHMARK(BM_HyperLogLogAddFewDistinct);
 BENCHMARK(BM_HyperLogLogAddUuidText);
 BENCHMARK(BM_HyperLogLogMerge)->Arg(20)->Arg(1000)->Arg(60000);
+BENCHMARK(BM_HyperLogLogMergeStored)->Arg(20)->Arg(500)->Arg(700)->Arg(60000);
+BENCHMARK(BM_HyperLogLogAddFromEmpty)->Arg(20)->Arg(500)->Arg(5000);
+BENCHMARK(BM_HyperLogLogIntersection)->Arg(1000)->Arg(60000);
 BENCHMARK(BM_HyperLogLogCardinality)->Arg(20)->Arg(1000)->Arg(60000);
 BENCHMARK(BM_HyperLogLogWriteAndRead)->Arg(20)->Arg(1000)->Arg(60000);
 

@@ -119,7 +119,7 @@ GROUP BY d.module_id, d.subject;
 COMMENT ON VIEW vigil.error_group_totals IS
   'What the errors of each group add up to, from day cells and the facts of marked minutes: exact at once.';
 COMMENT ON COLUMN vigil.error_group_totals.occurrences IS 'Number of errors.';
-COMMENT ON COLUMN vigil.error_group_totals.sites IS 'Different sites; exact up to 320, then within 3 %.';
+COMMENT ON COLUMN vigil.error_group_totals.sites IS 'Different sites; exact up to 512, then within 3 %.';
 COMMENT ON COLUMN vigil.error_group_totals.sessions IS 'Different sessions, as sites.';
 COMMENT ON COLUMN vigil.error_group_totals.users IS 'Different users, as sites.';
 COMMENT ON COLUMN vigil.error_group_totals.first_seen_at IS 'Event time of the first error.';

@@ -31,4 +31,4 @@ COMMENT ON AGGREGATE vigil.merge_agg(vigil.hyperloglog) IS 'The union of sets; a
 CREATE OR REPLACE FUNCTION vigil.cardinality(hyperloglog vigil.hyperloglog) RETURNS bigint
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_hyperloglog_cardinality';
 COMMENT ON FUNCTION vigil.cardinality(vigil.hyperloglog) IS
-  'Number of different values: exact up to 320, then estimated with a standard error of 1.6 %.';
+  'Number of different values: exact up to 512, then estimated with a standard error of 1.6 %.';

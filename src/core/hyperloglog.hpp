@@ -1,5 +1,6 @@
-// Distinct counts: HyperLogLog in the published HLL storage specification, schema version 1
-// (aggregateknowledge/hll-storage-spec), as postgresql-hll, java-hll and js-hll read and write it.
+// Distinct counts: exact while few, then HyperLogLog. What others exchange is the published HLL
+// storage specification, schema version 1 (aggregateknowledge/hll-storage-spec), as postgresql-hll,
+// java-hll and js-hll read and write it; what is stored adds two smaller kinds to it.
 #pragma once
 
 #include <bit>
@@ -17,19 +18,52 @@ namespace vigil {
 struct HyperLogLogParameters {
   int log2m = 12;    // 2^log2m registers, 4 .. 17; the standard error is 1.04 / sqrt(2^log2m)
   int regwidth = 5;  // bits of a register, 4 .. 8
-  // Up to how many distinct hashes are kept as they are: 0, a power of two up to 8192, or -1 for as
-  // many as fit into the space of the registers (320 by default).
-  int expthresh = -1;
+  // Up to how many distinct hashes are public as they are: none, a power of two up to 8192, or -1
+  // for as many as fit into the space of the registers. With none, shortened ones are kept.
+  int expthresh = 0;
   bool sparse = true;  // whether few registers may be stored as a list
 
   bool operator==(const HyperLogLogParameters&) const = default;
 };
 
+// A set of numbers by open addressing.
+class HashSet {
+ public:
+  explicit HashSet(std::pmr::memory_resource* resource) : slots_(resource) {}
+  HashSet(const HashSet& other, std::pmr::memory_resource* resource);
+  HashSet(HashSet&&) = default;
+  HashSet& operator=(HashSet&&) = default;
+
+  // Whether it was new.
+  bool insert(std::uint64_t value);
+  bool contains(std::uint64_t value) const;
+  void reserve(std::size_t size);
+  void release();  // empties it and gives the memory back
+  std::size_t size() const { return size_ + (has_zero_ ? 1 : 0); }
+  bool empty() const { return size() == 0; }
+  bool operator==(const HashSet& other) const;
+
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    if (has_zero_) visit(std::uint64_t{0});
+    for (const std::uint64_t value : slots_)
+      if (value != 0) visit(value);
+  }
+
+ private:
+  std::size_t slot_of(std::uint64_t value) const;
+  void resize(std::size_t slots);
+
+  std::pmr::vector<std::uint64_t> slots_;  // a power of two of them, or none; 0 is a free one
+  std::uint32_t size_ = 0;                 // of slots in use
+  bool has_zero_ = false;
+};
+
 // State and bytes are a function of the set of hashes alone: any order of adding and any tree of
 // merging gives equal bytes.
 //
-// Memory: about 80 bytes, 8 for each distinct hash up to the threshold, then 2^log2m. All of it
-// comes from the resource, which must outlive the object; destroying the object may be skipped.
+// Memory: about 100 bytes, some 16 for each distinct hash up to the threshold, then 2^log2m. All of
+// it comes from the resource, which must outlive the object; destroying the object may be skipped.
 class HyperLogLog {
  public:
   // Error{kInvalidArgument} when a parameter is out of range.
@@ -56,41 +90,72 @@ class HyperLogLog {
   // Adds everything that was added to the other. Error{kInvalidArgument} when parameters differ.
   void merge(const HyperLogLog& other);
 
-  // The number of distinct hashes: exact up to the threshold, then Ertl's improved raw estimator
-  // ("New cardinality estimation algorithms for HyperLogLog sketches", arXiv:1702.01284, algorithm
-  // 6), which has no bias to correct at either end. At most 2^64, the number of hashes there are.
+  // The same as merge(read(bytes)) without an object in between. After Error{kInvalidBinary} some
+  // of the bytes may have been added.
+  void merge_stored(std::span<const std::uint8_t> bytes);
+
+  // The number of distinct hashes: exact up to the threshold. Then linear counting while the
+  // registers are mostly free, and, smoothly from there, Ertl's improved raw estimator ("New
+  // cardinality estimation algorithms for HyperLogLog sketches", arXiv:1702.01284, algorithm 6)
+  // with the constant of the original one. At most 2^64, the number of hashes there are.
   double cardinality() const;
 
-  // Whether cardinality() is exact.
+  // The standard error of cardinality() relative to it: 0 while it is exact.
+  double relative_error() const;
+
+  struct Intersection {
+    double cardinality;
+    double standard_error;
+  };
+  // How many distinct hashes were added to both, with the standard error of that number: exact
+  // while both are. Error{kInvalidArgument} when parameters differ.
+  static Intersection intersection(const HyperLogLog& one, const HyperLogLog& other);
+
+  // Whether cardinality() is exact, but for hashes that are equal: with shortened ones of 32 bits,
+  // one pair of n is with a probability of n^2 / 2^33.
   bool is_exact() const { return registers_.empty(); }
   bool is_empty() const { return registers_.empty() && elements_.empty(); }
   const HyperLogLogParameters& parameters() const { return parameters_; }
 
-  // Equal states write equal bytes (doc/format-hyperloglog.md): 3 bytes when empty, 8 more for each
-  // distinct hash, then 2 or so for each register in use, 2563 at most with the default parameters.
+  // Equal states write equal bytes (doc/format-hyperloglog.md): 3 bytes when empty, 4 more for each
+  // distinct hash, then the smallest way to tell the registers: about 2060 at most with the default
+  // parameters.
   void write(Bytes& out) const;
 
   // Takes only what write() gives; anything else is Error{kInvalidBinary}.
   static HyperLogLog read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource);
 
-  // Takes what any writer of the specification may have written, that is, also a kind of storage
-  // that write() would not have chosen. Error{kInvalidBinary} when malformed, undefined, or with
-  // parameters out of the range above.
-  static HyperLogLog read_any(std::span<const std::uint8_t> bytes,
-                              std::pmr::memory_resource* resource);
+  // The public form, as the specification says. Shortened hashes become registers there.
+  void write_public(Bytes& out) const;
+
+  // Takes what any writer of the specification may have written. Error{kInvalidBinary} when
+  // malformed, undefined, or with parameters out of the range above.
+  static HyperLogLog read_public(std::span<const std::uint8_t> bytes,
+                                 std::pmr::memory_resource* resource);
 
   bool operator==(const HyperLogLog& other) const;
 
  private:
+  struct Census;
+
+  bool is_short() const { return parameters_.expthresh == 0; }
+  std::uint64_t element_of(std::uint64_t hash) const;
   void add_element(std::uint64_t hash);
   void to_registers();
-  void read_elements(ByteReader& in);
-  void read_sparse(ByteReader& in);
-  void read_full(ByteReader& in);
-  void write_registers(Bytes& out, bool sparse) const;
-  std::size_t used_registers() const;
-  bool prefers_sparse() const;
+  void check_mergeable(const HyperLogLogParameters& other) const;
   void check_value(const ByteReader& in, std::uint64_t value) const;
+  void take(std::uint8_t head, ByteReader& in, bool stored);
+  void take_explicit(ByteReader& in, bool stored);
+  void take_short(ByteReader& in);
+  void take_sparse(ByteReader& in, bool stored);
+  void take_full(ByteReader& in, bool stored);
+  void take_packed(ByteReader& in);
+  Census census() const;
+  std::uint8_t smallest_head(const Census& census) const;
+  void write_head(Bytes& out, std::uint8_t head) const;
+  void write_elements(Bytes& out) const;
+  void write_registers(Bytes& out, bool sparse) const;
+  void write_packed(Bytes& out, int base) const;
 
   // The lowest bits choose the register, the position of the lowest bit set in the rest is its
   // value; a rest of zeros is ignored, as all implementations do.
@@ -105,7 +170,7 @@ class HyperLogLog {
   HyperLogLogParameters parameters_;
   std::uint32_t threshold_;                   // of distinct hashes
   std::uint8_t max_value_;                    // of a register
-  std::pmr::vector<std::int64_t> elements_;   // ascending as signed numbers, while there are few
+  HashSet elements_;                          // whole or shortened hashes, while there are few
   std::pmr::vector<std::uint8_t> registers_;  // one byte each, once there are more
 };
 

@@ -6,7 +6,7 @@ SELECT plan(41);
 CREATE TEMP TABLE words AS SELECT n, 'word-' || n % 5000 AS word FROM generate_series(1, 20000) AS n;
 
 SELECT is((SELECT vigil.cardinality(vigil.distinct_agg(word)) FROM words WHERE n <= known), least(known, 5000)::bigint, format('S0-49: %s different values are counted exactly', known))
-FROM unnest('{1,2,63,64,65,319,320}'::integer[]) AS known;
+FROM unnest('{1,2,63,64,65,511,512}'::integer[]) AS known;
 SELECT is((SELECT abs(vigil.cardinality(vigil.distinct_agg(word)) / 5000.0 - 1) < 0.05 FROM words), true, 'S0-49: 5,000 within three standard errors');
 SELECT is((SELECT vigil.cardinality(vigil.distinct_agg(x)) FROM unnest('{a,b,a,NULL,b,A,"a ",""}'::text[]) AS x), 5::bigint, 'S0-49: nulls and repetitions do not count, case and blanks do');
 SELECT is((SELECT vigil.cardinality(vigil.distinct_agg(gen_random_uuid())) FROM generate_series(1, 300)), 300::bigint, 'S0-49: ids are counted as well');
@@ -54,7 +54,7 @@ SELECT throws_ok(format('SELECT %L::vigil.hyperloglog', bytes), state, NULL, 'S0
 FROM (VALUES ('', '22P03'), ('\x', '22P03'), ('\x00', '22P03'), ('\x11', '22P03'), ('\xff8b7f', '22P03'), ('\x128b7f01', '22P03'), ('\x148b7f', '22P03'),
              ('\x' || repeat('ff', 3000), '22P03'), ('\x1', '22023'), ('hello', '22P03')) AS t (bytes, state);
 SELECT is((SELECT count(*) FROM stored, LATERAL generate_series(0, octet_length(vigil.hyperloglog_send(s)) - 1) AS cut
-           WHERE id = 1 AND cut <> 3 AND (cut - 3) % 8 <> 0 AND pg_temp.readable('hyperloglog', substr(vigil.hyperloglog_send(s), 1, cut))), 0::bigint, 'S0-05: no part of a value that ends within an element is a value');
+           WHERE id = 1 AND (cut - 3) % 4 <> 0 AND pg_temp.readable('hyperloglog', substr(vigil.hyperloglog_send(s), 1, cut))), 0::bigint, 'S0-05: no part of a value that ends within an element is a value');
 
 SELECT * FROM finish();
 ROLLBACK;
