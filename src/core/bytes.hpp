@@ -1,6 +1,7 @@
 // Bounded reading and writing of the stored formats: little-endian fixed-width integers and LEB128.
 #pragma once
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -18,6 +19,16 @@ using Bytes = std::pmr::vector<std::uint8_t>;
 
 static_assert(std::endian::native == std::endian::little, "stored formats are little-endian");
 
+inline constexpr std::size_t kMaxVarint = 10;
+
+// LEB128: 7 bits a byte, lowest first. Returns the number of bytes.
+inline std::size_t write_varint(std::uint64_t value, std::span<std::uint8_t, kMaxVarint> out) {
+  std::size_t size = 0;
+  for (; value >= 0x80; value >>= 7) out[size++] = static_cast<std::uint8_t>(value | 0x80);
+  out[size++] = static_cast<std::uint8_t>(value);
+  return size;
+}
+
 // Appends to a byte vector.
 class ByteWriter {
  public:
@@ -31,11 +42,9 @@ class ByteWriter {
   }
 
   void varint(std::uint64_t value) {
-    while (value >= 0x80) {
-      out_.push_back(static_cast<std::uint8_t>(value | 0x80));
-      value >>= 7;
-    }
-    out_.push_back(static_cast<std::uint8_t>(value));
+    if (value < 0x80) return out_.push_back(static_cast<std::uint8_t>(value));
+    std::array<std::uint8_t, kMaxVarint> bytes;
+    raw({bytes.data(), write_varint(value, bytes)});
   }
 
   // Zigzag: small magnitudes of either sign stay small.

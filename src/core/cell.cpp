@@ -1,13 +1,15 @@
 #include "core/cell.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
-#include <vector>
 
 namespace vigil {
 
 namespace {
+
+using Kind = Breakdowns::Kind;
 
 constexpr std::uint8_t kVersion = 1;
 constexpr std::string_view kType = "vigil.cell";
@@ -24,13 +26,22 @@ std::span<const std::uint8_t> bytes_of(std::string_view text) {
   return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
 }
 
+// The sketch behind its size, without a copy: most sizes take one byte.
 template <typename Sketch>
 void write_sketch(const Sketch& sketch, Bytes& out) {
-  Bytes bytes(out.get_allocator());
-  sketch.write(bytes);
-  ByteWriter writer(out);
-  writer.varint(bytes.size());
-  writer.raw(bytes);
+  const std::size_t start = out.size();
+  out.push_back(0);
+  sketch.write(out);
+  const std::size_t size = out.size() - start - 1;
+  if (size < 0x80) {
+    out[start] = static_cast<std::uint8_t>(size);
+    return;
+  }
+  std::array<std::uint8_t, kMaxVarint> head;
+  const std::size_t length = write_varint(size, head);
+  out[start] = head[0];
+  out.insert(out.begin() + static_cast<std::ptrdiff_t>(start) + 1, head.data() + 1,
+             head.data() + length);
 }
 
 template <typename Sketch>
@@ -42,64 +53,13 @@ Sketch read_sketch(ByteReader& in, std::pmr::memory_resource* resource) {
 
 }  // namespace
 
-void Breakdown::add(std::string_view name, std::uint64_t times) {
-  auto found = counts_.find(name);
-  if (found == counts_.end()) found = counts_.emplace(name, 0).first;
-  found->second = sum_of(found->second, times);
-}
-
-void Breakdown::merge(const Breakdown& other) {
-  for (const auto& [name, count] : other.counts_) add(name, count);
-}
-
-void Breakdown::fold(std::size_t limit) {
-  if (counts_.size() <= limit) return;
-  std::vector<std::pair<std::uint64_t, std::string_view>> ranked;
-  ranked.reserve(counts_.size());
-  for (const auto& [name, count] : counts_)
-    if (name != kOther) ranked.emplace_back(count, name);
-  if (ranked.size() <= limit) return;
-  std::sort(ranked.begin(), ranked.end(), [](const auto& left, const auto& right) {
-    return left.first != right.first ? left.first > right.first : left.second < right.second;
-  });
-  std::uint64_t others = 0;
-  for (std::size_t i = limit; i < ranked.size(); ++i) {
-    others = sum_of(others, ranked[i].first);
-    counts_.erase(counts_.find(ranked[i].second));
-  }
-  add(kOther, others);
-}
-
-void Breakdown::write(ByteWriter& out) const {
-  out.varint(counts_.size());
-  for (const auto& [name, count] : counts_) {
-    out.text(name);
-    out.varint(count);
-  }
-}
-
-void Breakdown::read(ByteReader& in) {
-  const std::uint64_t size = in.varint();
-  if (size > in.left()) in.fail("it ends too early");
-  for (std::uint64_t i = 0; i < size; ++i) {
-    const std::string_view name = in.text();
-    if (!counts_.empty() && name <= counts_.rbegin()->first) in.fail("names are out of order");
-    const std::uint64_t count = in.varint();
-    if (count == 0) in.fail("a name has no count");
-    counts_.emplace_hint(counts_.end(), name, count);
-  }
-}
-
 Cell::Cell(std::pmr::memory_resource* resource)
     : duration(resource),
       value(resource),
       sites(resource),
       sessions(resource),
       users(resource),
-      names(resource),
-      countries(resource),
-      devices(resource),
-      browsers(resource) {}
+      breakdowns(resource) {}
 
 void Cell::note_time(std::int64_t first, std::int64_t last) {
   first_time = count == 0 ? first : std::min(first_time, first);
@@ -123,10 +83,10 @@ void Cell::add(const Observation& seen) {
   if (seen.site) sites.add_bytes(*seen.site);
   if (seen.session) sessions.add_bytes(bytes_of(*seen.session));
   if (seen.user) users.add_bytes(bytes_of(*seen.user));
-  names.add(seen.name);
-  if (seen.country) countries.add(*seen.country);
-  if (seen.device) devices.add(*seen.device);
-  if (seen.browser) browsers.add(*seen.browser);
+  breakdowns.add(Kind::kNames, seen.name);
+  if (seen.country) breakdowns.add(Kind::kCountries, *seen.country);
+  if (seen.device) breakdowns.add(Kind::kDevices, *seen.device);
+  if (seen.browser) breakdowns.add(Kind::kBrowsers, *seen.browser);
 }
 
 void Cell::merge(const Cell& other) {
@@ -141,17 +101,7 @@ void Cell::merge(const Cell& other) {
   sites.merge(other.sites);
   sessions.merge(other.sessions);
   users.merge(other.users);
-  names.merge(other.names);
-  countries.merge(other.countries);
-  devices.merge(other.devices);
-  browsers.merge(other.browsers);
-}
-
-void Cell::fold(std::size_t limit) {
-  names.fold(limit);
-  countries.fold(limit);
-  devices.fold(limit);
-  browsers.fold(limit);
+  breakdowns.merge(other.breakdowns);
 }
 
 void Cell::write(Bytes& out) const {
@@ -174,10 +124,7 @@ void Cell::write(Bytes& out) const {
   write_sketch(sites, out);
   write_sketch(sessions, out);
   write_sketch(users, out);
-  names.write(writer);
-  countries.write(writer);
-  devices.write(writer);
-  browsers.write(writer);
+  breakdowns.write(writer);
 }
 
 Cell Cell::read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource) {
@@ -212,10 +159,7 @@ Cell Cell::read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* 
   cell.sites = read_sketch<HyperLogLog>(in, resource);
   cell.sessions = read_sketch<HyperLogLog>(in, resource);
   cell.users = read_sketch<HyperLogLog>(in, resource);
-  cell.names.read(in);
-  cell.countries.read(in);
-  cell.devices.read(in);
-  cell.browsers.read(in);
+  cell.breakdowns.read(in);
   in.finish();
   return cell;
 }

@@ -3,44 +3,17 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <memory_resource>
 #include <optional>
-#include <string>
+#include <span>
 #include <string_view>
 
+#include "core/breakdown.hpp"
 #include "core/bytes.hpp"
 #include "core/histogram.hpp"
 #include "core/hyperloglog.hpp"
 
 namespace vigil {
-
-// Counts by name, for example by country. The number of names is bounded by fold().
-class Breakdown {
- public:
-  explicit Breakdown(std::pmr::memory_resource* resource) : counts_(resource) {}
-
-  void add(std::string_view name, std::uint64_t times = 1);
-  void merge(const Breakdown& other);
-
-  // Keeps the `limit` most frequent names (equal counts: by name) and sums the rest under kOther.
-  void fold(std::size_t limit);
-
-  template <typename Visit>
-  void for_each(Visit&& visit) const {
-    for (const auto& [name, count] : counts_) visit(std::string_view(name), count);
-  }
-
-  void write(ByteWriter& out) const;
-  void read(ByteReader& in);
-
-  bool operator==(const Breakdown&) const = default;
-
-  static constexpr std::string_view kOther = "(other)";
-
- private:
-  std::pmr::map<std::pmr::string, std::uint64_t, std::less<>> counts_;
-};
 
 // One fact as a cell sees it; views are only read during add().
 struct Observation {
@@ -72,7 +45,7 @@ class Cell {
   void merge(const Cell& other);
 
   // Bounds every breakdown; the last step of an aggregate, never in between.
-  void fold(std::size_t limit);
+  void fold(std::size_t limit) { breakdowns.fold(limit); }
 
   void write(Bytes& out) const;
   static Cell read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource);
@@ -90,10 +63,7 @@ class Cell {
   HyperLogLog sites;
   HyperLogLog sessions;
   HyperLogLog users;
-  Breakdown names;
-  Breakdown countries;
-  Breakdown devices;
-  Breakdown browsers;
+  Breakdowns breakdowns;
 
  private:
   void note_time(std::int64_t first, std::int64_t last);

@@ -34,10 +34,10 @@ Observation observation(FunctionCallInfo fcinfo) {
 }
 
 // {"name": count, ...} as jsonb; the order of the keys is jsonb's own.
-Datum breakdown_json(const Breakdown& breakdown) {
+Datum breakdown_json(const Breakdowns& breakdowns, Breakdowns::Kind kind) {
   JsonbParseState* state = nullptr;
   call([&] { pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr); });
-  breakdown.for_each([&](std::string_view name, std::uint64_t count) {
+  breakdowns.for_each(kind, [&](std::string_view name, std::uint64_t count) {
     const std::string digits = std::to_string(count);
     const char* text = digits.c_str();
     call([&] {
@@ -61,11 +61,11 @@ Datum breakdown_json(const Breakdown& breakdown) {
   });
 }
 
-const Breakdown& breakdown_named(const Cell& cell, std::string_view name) {
-  if (name == "names") return cell.names;
-  if (name == "countries") return cell.countries;
-  if (name == "devices") return cell.devices;
-  if (name == "browsers") return cell.browsers;
+Breakdowns::Kind breakdown_named(std::string_view name) {
+  if (name == "names") return Breakdowns::Kind::kNames;
+  if (name == "countries") return Breakdowns::Kind::kCountries;
+  if (name == "devices") return Breakdowns::Kind::kDevices;
+  if (name == "browsers") return Breakdowns::Kind::kBrowsers;
   throw Error(Code::kInvalidArgument, "unknown breakdown \"" + std::string(name) + "\"", {},
               "It is one of names, countries, devices, browsers.");
 }
@@ -206,7 +206,7 @@ PG_FUNCTION_INFO_V1(vigil_cell_breakdown);
 Datum vigil_cell_breakdown(PG_FUNCTION_ARGS) {
   return entry([&] {
     const Reading<Cell> cell(PG_GETARG_DATUM(0));
-    return breakdown_json(breakdown_named(*cell, text_view(PG_GETARG_DATUM(1))));
+    return breakdown_json(cell->breakdowns, breakdown_named(text_view(PG_GETARG_DATUM(1))));
   });
 }
 }

@@ -14,6 +14,8 @@
 namespace vigil {
 namespace {
 
+using Kind = Breakdowns::Kind;
+
 std::pmr::memory_resource* heap() { return std::pmr::get_default_resource(); }
 
 // Texts and ids of observations, which only view them.
@@ -82,10 +84,10 @@ Bytes bytes_of(const Cell& cell) {
 
 Bytes again(const Bytes& bytes) { return bytes_of(Cell::read(bytes, heap())); }
 
-std::map<std::string, std::uint64_t> counts_of(const Breakdown& breakdown) {
+std::map<std::string, std::uint64_t> counts_of(const Cell& cell, Breakdowns::Kind kind) {
   std::map<std::string, std::uint64_t> counts;
-  breakdown.for_each(
-      [&](std::string_view name, std::uint64_t count) { counts[std::string(name)] = count; });
+  cell.breakdowns.for_each(
+      kind, [&](std::string_view name, std::uint64_t count) { counts[std::string(name)] = count; });
   return counts;
 }
 
@@ -115,10 +117,10 @@ TEST(Cell, HoldsWhatWasSeen) {
   EXPECT_EQ(cell.memory_count, samples);
   EXPECT_EQ(static_cast<std::int64_t>(cell.memory_sum), memory);
   EXPECT_EQ(cell.memory_max, most);
-  EXPECT_EQ(counts_of(cell.names), names);
-  EXPECT_EQ(counts_of(cell.countries), countries);
-  EXPECT_EQ(counts_of(cell.devices), countries);
-  EXPECT_TRUE(counts_of(cell.browsers).empty());
+  EXPECT_EQ(counts_of(cell, Kind::kNames), names);
+  EXPECT_EQ(counts_of(cell, Kind::kCountries), countries);
+  EXPECT_EQ(counts_of(cell, Kind::kDevices), countries);
+  EXPECT_TRUE(counts_of(cell, Kind::kBrowsers).empty());
 }
 
 TEST(Cell, IsEmptyAtFirst) {
@@ -207,45 +209,6 @@ TEST(Cell, CountsDoNotWrap) {
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Code::kNumericOutOfRange);
   }
-}
-
-TEST(Breakdown, FoldKeepsTheMostFrequent) {
-  Breakdown breakdown(heap());
-  for (int i = 0; i < 10; ++i)
-    breakdown.add("n" + std::to_string(i), static_cast<std::uint64_t>(i < 5 ? 1 : 10));
-  breakdown.fold(7);
-  EXPECT_EQ(counts_of(breakdown), (std::map<std::string, std::uint64_t>{{"(other)", 3},
-                                                                        {"n0", 1},
-                                                                        {"n1", 1},
-                                                                        {"n5", 10},
-                                                                        {"n6", 10},
-                                                                        {"n7", 10},
-                                                                        {"n8", 10},
-                                                                        {"n9", 10}}));
-  Breakdown twice(heap());
-  twice.merge(breakdown);
-  twice.fold(7);
-  EXPECT_EQ(counts_of(twice), counts_of(breakdown));
-}
-
-TEST(Breakdown, FoldCountsTheOthersOnce) {
-  Breakdown breakdown(heap());
-  breakdown.add("(other)", 100);
-  for (const char* name : {"a", "b", "c"}) breakdown.add(name);
-  breakdown.fold(3);
-  EXPECT_EQ(counts_of(breakdown).size(), 4u);
-  breakdown.fold(1);
-  EXPECT_EQ(counts_of(breakdown),
-            (std::map<std::string, std::uint64_t>{{"(other)", 102}, {"a", 1}}));
-}
-
-TEST(Breakdown, FoldBelowTheLimitChangesNothing) {
-  Breakdown breakdown(heap());
-  breakdown.fold(0);
-  EXPECT_TRUE(counts_of(breakdown).empty());
-  breakdown.add("", 2);
-  breakdown.fold(1);
-  EXPECT_EQ(counts_of(breakdown), (std::map<std::string, std::uint64_t>{{"", 2}}));
 }
 
 TEST(Stored, RoundTrips) {
