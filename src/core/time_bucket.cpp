@@ -92,22 +92,20 @@ void TimeBucket::throw_out_of_range() {
               "The first timestamp is 4714-11-24 00:00:00+00 BC; give a smaller width.");
 }
 
-std::int64_t TimeBucket::start_of_months(std::int64_t time, std::int64_t origin) const {
+std::int64_t TimeBucket::floor_to_months(std::int64_t time, std::int64_t origin) const {
   constexpr std::int64_t kFirstMonth = moment_of(kFirstTime).month;
   Moment begin = moment_of(origin);
   begin.month += floor_divide(moment_of(time).month - begin.month, months_) * months_;
   for (;; begin.month -= months_) {
     if (begin.month < kFirstMonth) throw_out_of_range();
     const std::int64_t result = time_of(begin);
-    if (result > time) continue;  // its day or hour comes later in the month
-    if (result < kFirstTime) throw_out_of_range();
-    return result;
+    if (result <= time) return result;  // else its day or hour comes later in the month
   }
 }
 
 std::int64_t TimeBucket::start(std::int64_t time, const ZoneClock& zone) const {
   const std::int64_t ahead = zone.ahead(time);
-  const std::int64_t shown = start(time + ahead);  // by the clocks when the bucket begins
+  const std::int64_t shown = floor(time + ahead, default_origin());  // when the bucket begins
   const std::int64_t day_before = shown - ahead - kDay;
   const std::int64_t day_after = shown - ahead + kDay;
   const std::int64_t before = zone.ahead(day_before);

@@ -50,24 +50,13 @@ class TimeBucket {
   // month without the day of the origin has its last day instead. Error{kTimestampOutOfRange} when
   // that is before kFirstTime.
   std::int64_t start(std::int64_t time, std::int64_t origin) const {
-    if (months_ != 0) return start_of_months(time, origin);
-    const auto end = static_cast<std::uint64_t>(time);
-    const auto begin = static_cast<std::uint64_t>(origin);
-    std::uint64_t past = 0;
-    if (time >= origin) {
-      past = (end - begin) % width_;
-    } else if (const std::uint64_t ahead = (begin - end) % width_; ahead != 0) {
-      past = width_ - ahead;
-    }
-    if (past > end - static_cast<std::uint64_t>(kFirstTime)) [[unlikely]] {
+    const std::int64_t result = floor(time, origin);
+    if (result < kFirstTime) [[unlikely]]
       throw_out_of_range();
-    }
-    return time - static_cast<std::int64_t>(past);
+    return result;
   }
 
-  std::int64_t start(std::int64_t time) const {
-    return start(time, months_ != 0 ? kJanuary : kMonday);
-  }
+  std::int64_t start(std::int64_t time) const { return start(time, default_origin()); }
 
   // The same by the clocks of a zone. When they are set back and show the beginning of a bucket
   // twice, buckets of days and months begin at the first of both, shorter ones at each. When they
@@ -77,7 +66,26 @@ class TimeBucket {
  private:
   void set_width(std::int64_t micros);
   [[noreturn]] static void throw_out_of_range();
-  std::int64_t start_of_months(std::int64_t time, std::int64_t origin) const;
+  std::int64_t floor_to_months(std::int64_t time, std::int64_t origin) const;
+  std::int64_t default_origin() const { return months_ != 0 ? kJanuary : kMonday; }
+
+  // Clocks may show times before the first one.
+  std::int64_t floor(std::int64_t time, std::int64_t origin) const {
+    constexpr std::int64_t kFirstShown = kFirstTime - 8 * kDay;
+    if (months_ != 0) return floor_to_months(time, origin);
+    const auto end = static_cast<std::uint64_t>(time);
+    const auto begin = static_cast<std::uint64_t>(origin);
+    std::uint64_t past = 0;
+    if (time >= origin) {
+      past = (end - begin) % width_;
+    } else if (const std::uint64_t ahead = (begin - end) % width_; ahead != 0) {
+      past = width_ - ahead;
+    }
+    if (past > end - static_cast<std::uint64_t>(kFirstShown)) [[unlikely]] {
+      throw_out_of_range();
+    }
+    return time - static_cast<std::int64_t>(past);
+  }
 
   std::uint64_t width_ = 0;  // microseconds; 0 for months
   std::int32_t days_;

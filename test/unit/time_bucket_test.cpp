@@ -236,6 +236,17 @@ TEST(TimeBucket, ADayWhoseMidnightComesTwiceIsOne) {
   EXPECT_EQ(micros(kHour).start(at(2026, 11, 1, 5 * kHour), clock), at(2026, 11, 1, 5 * kHour));
 }
 
+TEST(TimeBucket, ClocksMayShowTimesBeforeTheFirst) {
+  const Clock behind(-7 * kDay + kHour, {});
+  EXPECT_EQ(micros(kHour).start(kFirstTime, behind), kFirstTime);
+  EXPECT_EQ(days(1).start(kFirstTime + kHour, Clock(-7 * kDay, {})), kFirstTime);
+  for (const TimeBucket& width : {days(1), micros(kMax), months(1), days(106751991)}) {
+    EXPECT_EQ(code_of([&] { (void)width.start(kFirstTime, behind); }), Code::kTimestampOutOfRange);
+  }
+  const Clock ahead(7 * kDay - kHour, {});
+  EXPECT_EQ(days(1).start(kEnd - 1, ahead), kEnd - kDay + kHour);
+}
+
 // By any clocks a bucket begins in itself, at or before the time, when they show a beginning or are
 // set; short ones that divide all that is skipped or repeated follow each other.
 TEST(TimeBucket, BucketsOfAnyZone) {
