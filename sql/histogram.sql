@@ -80,6 +80,16 @@ CREATE OR REPLACE FUNCTION vigil.percentile(histogram vigil.histogram, fraction 
 COMMENT ON FUNCTION vigil.percentile(vigil.histogram, double precision) IS
   'Value of rank ceil(fraction * count), as percentile_disc: exact up to 64 different values, then within 0.55 % of it. Fraction outside 0 to 1: SQLSTATE 22023. Null when empty.';
 
+CREATE OR REPLACE FUNCTION vigil.percentiles(histogram vigil.histogram, fractions double precision[]) RETURNS double precision[]
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_percentiles';
+COMMENT ON FUNCTION vigil.percentiles(vigil.histogram, double precision[]) IS
+  'vigil.percentile of each fraction, in their order, in one pass; null for a null fraction. Fraction outside 0 to 1: SQLSTATE 22023; more than 1000: 54000. Null when empty.';
+
+CREATE OR REPLACE FUNCTION vigil.percentile_rank(histogram vigil.histogram, value double precision) RETURNS double precision
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_rank';
+COMMENT ON FUNCTION vigil.percentile_rank(vigil.histogram, double precision) IS
+  'Share of the values at or below the value, 0 to 1: exact up to 64 different values, then true for a value within 0.55 % of it. NaN: SQLSTATE 22023. Null when empty.';
+
 CREATE OR REPLACE FUNCTION vigil.count(histogram vigil.histogram) RETURNS bigint
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_count';
 COMMENT ON FUNCTION vigil.count(vigil.histogram) IS 'Number of values.';
@@ -89,8 +99,9 @@ CREATE OR REPLACE FUNCTION vigil.sum(histogram vigil.histogram) RETURNS double p
 COMMENT ON FUNCTION vigil.sum(vigil.histogram) IS 'Exact sum, correctly rounded whatever the order; null when empty.';
 
 CREATE OR REPLACE FUNCTION vigil.mean(histogram vigil.histogram) RETURNS double precision
-  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$ SELECT vigil.sum(histogram) / nullif(vigil.count(histogram), 0) $$;
-COMMENT ON FUNCTION vigil.mean(vigil.histogram) IS 'Exact sum divided by the number of values; null when empty.';
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_mean';
+COMMENT ON FUNCTION vigil.mean(vigil.histogram) IS
+  'Exact sum divided by the number of values; null when empty.';
 
 CREATE OR REPLACE FUNCTION vigil.min(histogram vigil.histogram) RETURNS double precision
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_min';
@@ -104,6 +115,41 @@ CREATE OR REPLACE FUNCTION vigil.stddev(histogram vigil.histogram) RETURNS doubl
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_stddev';
 COMMENT ON FUNCTION vigil.stddev(vigil.histogram) IS
   'Sample standard deviation from the buckets, exact up to 64 different values; null for fewer than two values.';
+
+CREATE OR REPLACE FUNCTION vigil.trimmed_mean(histogram vigil.histogram, low double precision, high double precision) RETURNS double precision
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_trimmed_mean';
+COMMENT ON FUNCTION vigil.trimmed_mean(vigil.histogram, double precision, double precision) IS
+  'Mean of the values of rank floor(low * count) + 1 to ceil(high * count). Unless 0 <= low < high <= 1: SQLSTATE 22023. Null when empty.';
+
+CREATE OR REPLACE FUNCTION vigil.apdex(histogram vigil.histogram, threshold double precision) RETURNS double precision
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_apdex';
+COMMENT ON FUNCTION vigil.apdex(vigil.histogram, double precision) IS
+  'Share of the values up to the threshold, and half the share of those above it up to four times as much. Threshold not positive: SQLSTATE 22023. Null when empty.';
+
+CREATE OR REPLACE FUNCTION vigil.max_relative_error(histogram vigil.histogram) RETURNS double precision
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_error';
+COMMENT ON FUNCTION vigil.max_relative_error(vigil.histogram) IS
+  'The largest relative error of a percentile: 0 up to 64 different values, then 0.0054 unless another was asked for or the values span more than 2^256.';
+
+CREATE OR REPLACE FUNCTION vigil.ks_distance(a vigil.histogram, b vigil.histogram) RETURNS double precision
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_ks_distance';
+COMMENT ON FUNCTION vigil.ks_distance(vigil.histogram, vigil.histogram) IS
+  'Kolmogorov-Smirnov distance: the largest difference between the shares at or below a value; at most the largest share of a bucket too small. Null when either is empty.';
+
+CREATE OR REPLACE FUNCTION vigil.ks_test(a vigil.histogram, b vigil.histogram) RETURNS TABLE (distance double precision, p_value double precision)
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 1 AS 'MODULE_PATHNAME', 'vigil_histogram_ks_test';
+COMMENT ON FUNCTION vigil.ks_test(vigil.histogram, vigil.histogram) IS
+  'Kolmogorov-Smirnov test: the distance, and how likely one as large is if both come from one distribution. No row when either is empty.';
+
+CREATE OR REPLACE FUNCTION vigil.buckets(histogram vigil.histogram) RETURNS TABLE (lower double precision, upper double precision, count bigint)
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 200 AS 'MODULE_PATHNAME', 'vigil_histogram_buckets';
+COMMENT ON FUNCTION vigil.buckets(vigil.histogram) IS
+  'The buckets that are not empty, ascending: values above lower and up to upper, at or above lower and below upper when negative, or one value when both are equal.';
+
+CREATE OR REPLACE FUNCTION vigil.show(histogram vigil.histogram, most integer DEFAULT 20) RETURNS TABLE (range text, count bigint, percent double precision, bar text)
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE ROWS 12 AS 'MODULE_PATHNAME', 'vigil_histogram_show';
+COMMENT ON FUNCTION vigil.show(vigil.histogram, integer) IS
+  'The distribution in at most so many rows, 12 to 1000, drawn as bars, for psql.';
 
 -- Percentiles in one step --------------------------------------------------------------------------------
 

@@ -20,6 +20,43 @@ CREATE TYPE vigil.histogram (
 );
 COMMENT ON TYPE vigil.histogram IS 'OpenTelemetry base-2 exponential histogram: percentiles, count, exact sum, min and max of a distribution; mergeable in any order.';
 
+-- Operators cannot be replaced, so they stand here with the functions behind them. Equal histograms have equal bytes.
+CREATE FUNCTION vigil.histogram_plus(a vigil.histogram, b vigil.histogram) RETURNS vigil.histogram
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_plus';
+CREATE FUNCTION vigil.subtract(a vigil.histogram, b vigil.histogram) RETURNS vigil.histogram
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_subtract';
+CREATE FUNCTION vigil.histogram_equal(a vigil.histogram, b vigil.histogram) RETURNS boolean
+  LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'byteaeq';
+CREATE FUNCTION vigil.histogram_differ(a vigil.histogram, b vigil.histogram) RETURNS boolean
+  LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'byteane';
+CREATE FUNCTION vigil.histogram_hash(histogram vigil.histogram) RETURNS integer
+  LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'hashvarlena';
+CREATE FUNCTION vigil.histogram_hash(histogram vigil.histogram, seed bigint) RETURNS bigint
+  LANGUAGE internal IMMUTABLE STRICT PARALLEL SAFE AS 'hashvarlenaextended';
+COMMENT ON FUNCTION vigil.histogram_plus(vigil.histogram, vigil.histogram) IS 'Implements the operator +.';
+COMMENT ON FUNCTION vigil.subtract(vigil.histogram, vigil.histogram) IS
+  'The values of a that are not in b, which must be contained: count, sum and buckets exact, minimum and maximum bounds where b has the same. Not contained: SQLSTATE 22023.';
+COMMENT ON FUNCTION vigil.histogram_equal(vigil.histogram, vigil.histogram) IS 'Implements the operator =.';
+COMMENT ON FUNCTION vigil.histogram_differ(vigil.histogram, vigil.histogram) IS 'Implements the operator <>.';
+COMMENT ON FUNCTION vigil.histogram_hash(vigil.histogram) IS 'Hash for DISTINCT, GROUP BY and hash joins.';
+COMMENT ON FUNCTION vigil.histogram_hash(vigil.histogram, bigint) IS 'Seeded hash for hash partitions.';
+
+CREATE OPERATOR vigil.+ (LEFTARG = vigil.histogram, RIGHTARG = vigil.histogram, FUNCTION = vigil.histogram_plus, COMMUTATOR = OPERATOR(vigil.+));
+CREATE OPERATOR vigil.- (LEFTARG = vigil.histogram, RIGHTARG = vigil.histogram, FUNCTION = vigil.subtract);
+CREATE OPERATOR vigil.= (LEFTARG = vigil.histogram, RIGHTARG = vigil.histogram, FUNCTION = vigil.histogram_equal,
+  COMMUTATOR = OPERATOR(vigil.=), NEGATOR = OPERATOR(vigil.<>), RESTRICT = eqsel, JOIN = eqjoinsel, HASHES);
+CREATE OPERATOR vigil.<> (LEFTARG = vigil.histogram, RIGHTARG = vigil.histogram, FUNCTION = vigil.histogram_differ,
+  COMMUTATOR = OPERATOR(vigil.<>), NEGATOR = OPERATOR(vigil.=), RESTRICT = neqsel, JOIN = neqjoinsel);
+COMMENT ON OPERATOR vigil.+ (vigil.histogram, vigil.histogram) IS 'The union of both.';
+COMMENT ON OPERATOR vigil.- (vigil.histogram, vigil.histogram) IS 'The first without the second, which it must contain.';
+COMMENT ON OPERATOR vigil.= (vigil.histogram, vigil.histogram) IS 'Whether the histograms are the same, byte for byte.';
+COMMENT ON OPERATOR vigil.<> (vigil.histogram, vigil.histogram) IS 'Whether the histograms differ.';
+
+CREATE OPERATOR CLASS vigil.histogram_ops DEFAULT FOR TYPE vigil.histogram USING hash AS
+  OPERATOR 1 vigil.=, FUNCTION 1 vigil.histogram_hash(vigil.histogram), FUNCTION 2 vigil.histogram_hash(vigil.histogram, bigint);
+COMMENT ON OPERATOR CLASS vigil.histogram_ops USING hash IS 'Lets histograms be grouped and told apart.';
+COMMENT ON OPERATOR FAMILY vigil.histogram_ops USING hash IS 'Lets histograms be grouped and told apart.';
+
 CREATE TYPE vigil.percentile_state;
 
 CREATE FUNCTION vigil.percentile_state_in(cstring) RETURNS vigil.percentile_state

@@ -119,6 +119,23 @@ double lower_bound(std::int32_t index, int scale) {
   return std::ldexp(std::bit_cast<double>(kOne | fraction), exponent);
 }
 
+// Where doubles are subnormal, bounds are rounded either way.
+double least(std::int32_t index, int scale) {
+  double value = std::nextafter(lower_bound(index, scale), std::numeric_limits<double>::max());
+  while (index_of(value) >> (kMaxScale - scale) < index) {
+    value = std::nextafter(value, std::numeric_limits<double>::max());
+  }
+  return value;
+}
+
+double greatest(std::int32_t index, int scale) {
+  double value = lower_bound(index + 1, scale);
+  while (value > 0 && index_of(value) >> (kMaxScale - scale) > index) {
+    value = std::nextafter(value, 0.0);
+  }
+  return value;
+}
+
 double middle(std::int32_t index, int scale) {
   // 2 l u / (l + u) with u = l * base: this form does not overflow in the last bucket.
   const double point = lower_bound(index, scale) * (1 + max_relative_error(scale));

@@ -47,6 +47,10 @@ std::int32_t index_of(double value);
 // as the largest double.
 double lower_bound(std::int32_t index, int scale);
 
+// The least and the greatest double of a bucket that holds some.
+double least(std::int32_t index, int scale);
+double greatest(std::int32_t index, int scale);
+
 // The point whose relative distance to any value of the bucket is at most max_relative_error.
 double middle(std::int32_t index, int scale);
 

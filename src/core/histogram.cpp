@@ -286,13 +286,12 @@ bool Histogram::percentiles(std::span<const double> fractions, std::span<double>
   return true;
 }
 
-std::optional<double> Histogram::rank(double value) const {
+std::uint64_t Histogram::count_up_to(double value) const {
   if (std::isnan(value)) {
     throw Error(Code::kInvalidArgument, "the value to rank must be a number", "The value is NaN.");
   }
-  if (count_ == 0) return std::nullopt;
-  if (value < *min()) return 0;
-  if (value >= *max()) return 1;
+  if (count_ == 0 || value < *min()) return 0;
+  if (value >= *max()) return count_;
   std::uint64_t seen = 0;
   walk([&](const Step& step) {
     if (point(step) > value) return false;
@@ -300,8 +299,13 @@ std::optional<double> Histogram::rank(double value) const {
     return true;
   });
   // The minimum is at or below, the maximum is not, wherever their buckets' points lie.
-  seen = std::clamp<std::uint64_t>(seen, 1, count_ - 1);
-  return static_cast<double>(seen) / static_cast<double>(count_);
+  return std::clamp<std::uint64_t>(seen, 1, count_ - 1);
+}
+
+std::optional<double> Histogram::rank(double value) const {
+  const std::uint64_t up_to = count_up_to(value);
+  if (count_ == 0) return std::nullopt;
+  return static_cast<double>(up_to) / static_cast<double>(count_);
 }
 
 double Histogram::max_relative_error() const {

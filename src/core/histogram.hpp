@@ -10,6 +10,7 @@
 #include <memory_resource>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/bucket.hpp"
@@ -103,6 +104,15 @@ class Histogram {
   // Error{kNumericOutOfRange}, with nothing changed, when the count would exceed 2^64 - 1.
   void merge(const Histogram& other);
 
+  // Takes away all values of another histogram, which must be contained in this one: what merge()
+  // added comes off again, with count, buckets and sum exact. Error{kInvalidArgument}, with nothing
+  // changed, when it cannot be contained; a difference within the buckets may go unseen.
+  //
+  // What stays in buckets does so, however few values are left, and at its scale. Its minimum
+  // (maximum) is exact unless the other one has the same: then it is the end of the outermost
+  // bucket left, a bound that lies within one bucket of the true one.
+  void subtract(const Histogram& other);
+
   std::uint64_t count() const { return count_; }
   bool is_exact() const { return !bucketed_; }
 
@@ -120,9 +130,12 @@ class Histogram {
   // size of `fractions`. Returns false, with nothing written, when empty.
   bool percentiles(std::span<const double> fractions, std::span<double> values) const;
 
-  // The share of the values at or below `value`, 0 .. 1; nothing when empty. Where buckets stand
-  // for values, each counts as the value that percentile() gives for it, so the answer lies between
-  // the true shares at `value` less and plus max_relative_error(). Error{kInvalidArgument} for NaN.
+  // How many values are at or below `value`. Where buckets stand for values, each counts as the
+  // value that percentile() gives for it, so the answer lies between the true numbers at `value`
+  // less and plus max_relative_error(). Error{kInvalidArgument} for NaN.
+  std::uint64_t count_up_to(double value) const;
+
+  // The same as a share of all values, 0 .. 1; nothing when empty.
   std::optional<double> rank(double value) const;
 
   // The largest relative error of percentile(): 0 while exact, 0.0054 at scale 6.
@@ -141,6 +154,32 @@ class Histogram {
       return true;
     });
   }
+
+  // Calls visit(value, count) for what stands for the values: they themselves, or the middles of
+  // the buckets, moved into min .. max. In ascending order.
+  template <typename Visit>
+  void for_each_point(Visit&& visit) const {
+    walk([&](const Step& step) {
+      visit(point(step), step.count);
+      return true;
+    });
+  }
+
+  // Calls visit(count, count) for every value or bucket, of one common scale, that is not empty in
+  // either histogram, in ascending order.
+  template <typename Visit>
+  static void for_each_of_both(const Histogram& one, const Histogram& other, Visit&& visit) {
+    if (one.bucketed_ || other.bucketed_) {
+      const int scale = std::min(one.scale_, other.scale_);
+      visit_both(one.in_buckets(scale), other.in_buckets(scale), visit);
+    } else {
+      visit_both(one, other, visit);
+    }
+  }
+
+  // At most `most` rows, 12 or more, that show the whole distribution: the values where they are
+  // few, else joined buckets, empty ones between them too, from minimum to maximum.
+  std::pmr::vector<Bucket> overview(std::size_t most) const;
 
   // Equal states write equal bytes (doc/format-histogram.md): 1 byte when empty with the default
   // parameters. read() takes only what write() gives; anything else is Error{kInvalidBinary}. It
@@ -185,6 +224,34 @@ class Histogram {
     });
   }
 
+  // The place of a step among those of all histograms of the same scale.
+  static std::pair<int, double> place(const Step& step) {
+    if (step.kind == Step::Kind::kNegative) return {-1, -step.index};
+    if (step.kind == Step::Kind::kPositive) return {1, step.index};
+    return {0, step.value};
+  }
+
+  template <typename Visit>
+  static void visit_both(const Histogram& one, const Histogram& other, Visit&& visit) {
+    std::pmr::vector<Step> steps(other.distinct_.get_allocator().resource());
+    other.walk([&](const Step& step) {
+      steps.push_back(step);
+      return true;
+    });
+    auto next = steps.begin();
+    const auto skip_to = [&](auto&& is_before) {
+      for (; next != steps.end() && is_before(place(*next)); ++next) visit(0, next->count);
+    };
+    one.walk([&](const Step& step) {
+      const auto at = place(step);
+      skip_to([&](const auto& there) { return there < at; });
+      const bool is_in_both = next != steps.end() && place(*next) == at;
+      visit(step.count, is_in_both ? (next++)->count : 0);
+      return true;
+    });
+    skip_to([](const auto&) { return true; });
+  }
+
   Bucket bounds(const Step& step) const;
   double point(const Step& step) const;
   std::uint64_t wanted_rank(double fraction) const;
@@ -194,6 +261,11 @@ class Histogram {
   void add_to(bucket::Counts& counts, std::int32_t index, std::uint64_t times);
   void merge_distinct(const Histogram& other);
   void merge_buckets(const Histogram& other);
+  void subtract_distinct(const Histogram& other);
+  void subtract_buckets(const Histogram& other);
+  std::pair<double, double> outermost() const;
+  bool has_possible_sum() const;
+  Histogram in_buckets(int scale) const;
   static void check_value(double value);
   static void check_room(std::uint64_t count, std::uint64_t times);
   void to_buckets();
@@ -207,7 +279,6 @@ class Histogram {
   void read_counts(ByteReader& in, bucket::Counts& counts);
   void count_read(const ByteReader& in, std::uint64_t count);
   void check_ends(const ByteReader& in) const;
-  void check_sum(const ByteReader& in) const;
 
   // What try_add() touches comes first, together.
   bucket::Counts positive_;

@@ -17,7 +17,7 @@ bool are_same(double one, double other) {
 
 }  // namespace
 
-void PercentileState::set_fractions(std::span<const double> fractions) {
+void PercentileState::check_range(std::span<const double> fractions) {
   if (fractions.size() > kMaxFractions) {
     throw Error(Code::kLimitExceeded, "too many percentile fractions",
                 "There are " + std::to_string(fractions.size()) + ", the limit is " +
@@ -26,6 +26,10 @@ void PercentileState::set_fractions(std::span<const double> fractions) {
   for (const double fraction : fractions) {
     if (!std::isnan(fraction)) Histogram::check_fraction(fraction);
   }
+}
+
+void PercentileState::set_fractions(std::span<const double> fractions) {
+  check_range(fractions);
   fractions_.assign(fractions.begin(), fractions.end());
 }
 

@@ -21,8 +21,11 @@ class PercentileState {
   explicit PercentileState(std::pmr::memory_resource* resource)
       : histogram(resource), fractions_(resource) {}
 
-  // Takes the fractions of a first row. Error{kInvalidArgument} for one outside 0 .. 1,
-  // Error{kLimitExceeded} for more than kMaxFractions.
+  // Error{kInvalidArgument} for a fraction outside 0 .. 1, Error{kLimitExceeded} for more than
+  // kMaxFractions.
+  static void check_range(std::span<const double> fractions);
+
+  // Takes the fractions of a first row, checked so.
   void set_fractions(std::span<const double> fractions);
 
   std::span<const double> fractions() const { return fractions_; }
