@@ -64,7 +64,12 @@ SELECT is(vigil.time_bucket('1 hour', '1969-12-31 23:59:59.999999+00', 'Europe/B
 
 SELECT results_eq($$ SELECT DISTINCT provolatile, proparallel, proisstrict FROM pg_proc WHERE oid::regprocedure::text LIKE 'vigil.time_bucket(%' $$, $$ VALUES ('i'::"char", 's'::"char", true) $$, 'immutable, strict, parallel safe');
 SELECT is((SELECT count(*) FROM pg_proc WHERE oid::regprocedure::text LIKE 'vigil.time_bucket(%' AND obj_description(oid) IS NULL), 0::bigint, 'every function says what it does');
-CREATE INDEX ON many (vigil.time_bucket('1 day', ts));
+SELECT lives_ok($$ CREATE INDEX ON many (vigil.time_bucket('1 day', ts)) $$, 'an index may use it');
+CREATE TABLE vigil_dense AS SELECT '2026-01-01 00:00+00'::timestamptz + n * interval '1 minute' AS ts FROM generate_series(1, 50000) AS n;
+SET LOCAL work_mem = '64kB';
+CREATE STATISTICS vigil_dense_day ON vigil.time_bucket('1 day', ts) FROM vigil_dense;
+ANALYZE vigil_dense;
+SELECT matches(pg_temp.plan_of($$ SELECT vigil.time_bucket('1 day', ts), vigil.exact_sum_agg(1) FROM vigil_dense GROUP BY 1 $$), '^HashAggregate', 'with statistics on the expression it hashes');
 
 SELECT * FROM finish();
 ROLLBACK;
