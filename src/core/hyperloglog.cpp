@@ -335,7 +335,7 @@ bool HashSet::insert(std::uint64_t value) {
   if (slots_.empty()) resize(8);
   std::size_t slot = slot_of(value);
   if (slots_[slot] == value) return false;
-  if (size_ + 1 > slots_.size() / 4 * 3) {
+  if (!has_room()) {
     resize(slots_.size() * 2);
     slot = slot_of(value);
   }

@@ -36,6 +36,8 @@ class HashSet {
 
   // Whether it was new.
   bool insert(std::uint64_t value);
+  // Whether one more can be inserted without memory.
+  bool has_room() const { return size_ < slots_.size() / 4 * 3; }
   bool contains(std::uint64_t value) const;
   void reserve(std::size_t size);
   void release();  // empties it and gives the memory back
@@ -81,6 +83,17 @@ class HyperLogLog {
     } else {
       add_register(hash);
     }
+  }
+
+  // The same if it needs no memory; false, and nothing done, if it might.
+  bool try_add_hash(std::uint64_t hash) noexcept {
+    if (!registers_.empty()) {
+      add_register(hash);
+      return true;
+    }
+    if (elements_.size() >= threshold_ || !elements_.has_room()) return false;
+    elements_.insert(element_of(hash));
+    return true;
   }
 
   // Adds bytes by the hash of postgresql-hll's hll_hash_bytea: the first half of MurmurHash3 x64

@@ -47,10 +47,14 @@ inline Hash128 murmur3_x64_128(std::span<const std::uint8_t> bytes, std::uint32_
     high = (std::rotl(high ^ mix_high(words[1]), 31) + low) * 5 + 0x38495ab5;
   }
   // A tail padded with zeros mixes as the algorithm's switch does: a zero word changes nothing.
-  words[0] = words[1] = 0;
-  if (done < bytes.size()) std::memcpy(words, bytes.data() + done, bytes.size() - done);
-  low ^= mix_low(words[0]) ^ bytes.size();
-  high ^= mix_high(words[1]) ^ bytes.size();
+  if (done < bytes.size()) {
+    words[0] = words[1] = 0;
+    std::memcpy(words, bytes.data() + done, bytes.size() - done);
+    low ^= mix_low(words[0]);
+    high ^= mix_high(words[1]);
+  }
+  low ^= bytes.size();
+  high ^= bytes.size();
   low += high;
   high += low;
   low = finish(low);

@@ -30,24 +30,40 @@ class Hasher {
     return *static_cast<Hasher*>(fcinfo->flinfo->fn_extra);
   }
 
-  std::uint64_t operator()(Datum value) {
+  // The one of a call before, or null.
+  static const Hasher* known(FunctionCallInfo fcinfo) {
+    return static_cast<const Hasher*>(fcinfo->flinfo->fn_extra);
+  }
+
+  // The hash, if nothing can fail on the way to it.
+  std::optional<std::uint64_t> try_hash(Datum value) const noexcept {
+    const auto* pointer = reinterpret_cast<const std::uint8_t*>(DatumGetPointer(value));
     switch (way_) {
       case Way::kBytes:
-        return hash_of(byte_view(value));
-      case Way::kBlankPadded:
-        return hash_without_blanks(text_view(value));
+        if (VARATT_IS_COMPRESSED(pointer) || VARATT_IS_EXTERNAL(pointer)) return std::nullopt;
+        return hash_of({reinterpret_cast<const std::uint8_t*>(VARDATA_ANY(pointer)),
+                        static_cast<std::size_t>(VARSIZE_ANY_EXHDR(pointer))});
       case Way::kWord:
         return hash_of({reinterpret_cast<const std::uint8_t*>(&value), size_});
       case Way::kFixed:
-        return hash_of({reinterpret_cast<const std::uint8_t*>(DatumGetPointer(value)), size_});
+        return hash_of({pointer, size_});
+      default:
+        return std::nullopt;
+    }
+  }
+
+  std::uint64_t hash(Datum value) {
+    if (const auto plain = try_hash(value)) return *plain;
+    switch (way_) {
+      case Way::kBlankPadded:
+        return hash_without_blanks(text_view(value));
       case Way::kLabel:
         return hash_of_label(DatumGetObjectId(value));
       case Way::kFunction:
-        break;
+        return hash_by_function(value);
+      default:
+        return hash_of(byte_view(value));
     }
-    const Datum hash =
-        call([&] { return FunctionCall2Coll(function_, collation_, value, Int64GetDatum(0)); });
-    return hash_of({reinterpret_cast<const std::uint8_t*>(&hash), sizeof(hash)});
   }
 
  private:
@@ -72,7 +88,7 @@ class Hasher {
       found.bytes_decide = !OidIsValid(collation_) || get_collation_isdeterministic(collation_);
       return found;
     });
-    size_ = static_cast<std::size_t>(facts.size);
+    size_ = static_cast<std::size_t>(std::max<int16>(facts.size, 0));
     switch (facts.type) {
       case BYTEAOID:
         way_ = Way::kBytes;
@@ -122,6 +138,12 @@ class Hasher {
     function_ = const_cast<FmgrInfo*>(&entry->hash_extended_proc_finfo);
   }
 
+  std::uint64_t hash_by_function(Datum value) const {
+    const Datum hash =
+        call([&] { return FunctionCall2Coll(function_, collation_, value, Int64GetDatum(0)); });
+    return hash_of({reinterpret_cast<const std::uint8_t*>(&hash), sizeof(hash)});
+  }
+
   static std::uint64_t hash_without_blanks(std::string_view text) {
     text = text.substr(0, text.find_last_not_of(' ') + 1);
     return hash_of({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
@@ -154,29 +176,34 @@ class Hasher {
   std::pmr::map<Oid, std::uint64_t> labels_;
 };
 
-// The step of distinct_agg; make_value(resource) is the first state.
+// The common row: a value that is hashed without fail, into a state with room for it.
+bool try_add_value(FunctionCallInfo fcinfo, HyperLogLog* running) {
+  const Hasher* hasher = Hasher::known(fcinfo);
+  if (running == nullptr || hasher == nullptr || PG_ARGISNULL(1)) return false;
+  const auto hash = hasher->try_hash(PG_GETARG_DATUM(1));
+  return hash && running->try_add_hash(*hash);
+}
+
+// Any row; make_value(resource) is the first state.
 template <typename Make>
 Datum add_value(FunctionCallInfo fcinfo, Make&& make_value) {
-  if (PG_ARGISNULL(1)) return state_argument<HyperLogLog>(fcinfo, make_value).datum();
-  const std::uint64_t hash = Hasher::of(fcinfo, 1)(PG_GETARG_DATUM(1));
-  if (auto* running = running_state<HyperLogLog>(fcinfo)) {
-    running->add_hash(hash);
-    return PG_GETARG_DATUM(0);
-  }
   auto& state = state_argument<HyperLogLog>(fcinfo, make_value);
-  state.value().add_hash(hash);
+  if (!PG_ARGISNULL(1)) {
+    state.value().add_hash(Hasher::of(fcinfo, 1).hash(PG_GETARG_DATUM(1)));
+  }
   return state.datum();
 }
 
-int log2m_argument(FunctionCallInfo fcinfo) {
+HyperLogLogParameters sized_argument(FunctionCallInfo fcinfo) {
   if (PG_ARGISNULL(2)) throw Error(Code::kNullValue, "log2m must not be null");
-  const int log2m = PG_GETARG_INT32(2);
+  HyperLogLogParameters parameters;
+  parameters.log2m = PG_GETARG_INT32(2);
   const auto* running = running_state<HyperLogLog>(fcinfo);
-  if (running != nullptr && running->parameters().log2m != log2m)
+  if (running != nullptr && running->parameters() != parameters)
     throw Error(Code::kInvalidArgument, "log2m must be the same in all rows",
                 "It is " + std::to_string(running->parameters().log2m) + " and " +
-                    std::to_string(log2m) + ".");
-  return log2m;
+                    std::to_string(parameters.log2m) + ".");
+  return parameters;
 }
 
 // Merges arguments 0 and 1 into a new value.
@@ -205,6 +232,7 @@ VIGIL_VALUE_IO(hyperloglog, vigil::HyperLogLog)
 PG_FUNCTION_INFO_V1(vigil_hyperloglog_add);
 Datum vigil_hyperloglog_add(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) && PG_ARGISNULL(1)) PG_RETURN_NULL();
+  if (try_add_value(fcinfo, running_state<HyperLogLog>(fcinfo))) return PG_GETARG_DATUM(0);
   return entry([&] {
     return add_value(fcinfo,
                      [](std::pmr::memory_resource* resource) { return HyperLogLog(resource); });
@@ -214,11 +242,13 @@ Datum vigil_hyperloglog_add(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(vigil_hyperloglog_add_sized);
 Datum vigil_hyperloglog_add_sized(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) && PG_ARGISNULL(1)) PG_RETURN_NULL();
+  auto* running = running_state<HyperLogLog>(fcinfo);
+  if (running != nullptr && !PG_ARGISNULL(2) && running->parameters().log2m == PG_GETARG_INT32(2) &&
+      try_add_value(fcinfo, running))
+    return PG_GETARG_DATUM(0);
   return entry([&] {
-    const int log2m = log2m_argument(fcinfo);
+    const HyperLogLogParameters parameters = sized_argument(fcinfo);
     return add_value(fcinfo, [&](std::pmr::memory_resource* resource) {
-      HyperLogLogParameters parameters;
-      parameters.log2m = log2m;
       return HyperLogLog(resource, parameters);
     });
   });
