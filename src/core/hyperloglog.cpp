@@ -512,6 +512,7 @@ HyperLogLog::Intersection HyperLogLog::intersection(const HyperLogLog& one,
   // The greatest likelihood is sought from inclusion and exclusion on. A rate that is as good as
   // none would have no end on the scale of logarithms.
   const double smaller = std::min(left.cardinality(), right.cardinality());
+  if (smaller == 0) return {0, 0};
   const double least = std::max(smaller * 1e-4, 1e-6);
   HyperLogLog all(left, left.registers_.get_allocator().resource());
   all.merge(right);

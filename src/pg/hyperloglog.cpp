@@ -109,7 +109,7 @@ class Hasher {
       case INT4OID:
       case INT8OID:
       case OIDOID:
-      case CASHOID:
+      case MONEYOID:
       case DATEOID:
       case TIMEOID:
       case TIMESTAMPOID:

@@ -441,6 +441,9 @@ TEST(HyperLogLog, HashesWithoutPositionArePublicAsNone) {
   EXPECT_EQ(hex_of(many), "136440");
   EXPECT_EQ(read(bytes_of(many)), many);
   EXPECT_EQ(hex(public_bytes_of(many)), "116440");
+  const auto both = HyperLogLog::intersection(many, of(draw(100, 1), {4, 4, 0, true}));
+  EXPECT_EQ(both.cardinality, 0);
+  EXPECT_EQ(both.standard_error, 0);
 }
 
 TEST(HyperLogLog, ReadsWhatOthersMayWrite) {
