@@ -151,6 +151,28 @@ CREATE OR REPLACE FUNCTION vigil.show(histogram vigil.histogram, most integer DE
 COMMENT ON FUNCTION vigil.show(vigil.histogram, integer) IS
   'The distribution in at most so many rows, 12 to 1000, drawn as bars, for psql.';
 
+-- Histograms of other systems ----------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION vigil.histogram_from_prometheus(buckets jsonb) RETURNS vigil.histogram
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_from_prometheus';
+COMMENT ON FUNCTION vigil.histogram_from_prometheus(jsonb) IS
+  'Histogram of Prometheus: cumulative counts as {"le": count}, also with sum beside "buckets", or a native histogram with schema, spans and deltas. One that contradicts itself: SQLSTATE 22023; custom buckets or float counts: 0A000.';
+
+CREATE OR REPLACE FUNCTION vigil.histogram_from_prometheus(bounds double precision[], counts bigint[], sum double precision DEFAULT NULL) RETURNS vigil.histogram
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_from_classic';
+COMMENT ON FUNCTION vigil.histogram_from_prometheus(double precision[], bigint[], double precision) IS
+  'Histogram of cumulative counts at ascending upper bounds, the last of which may be infinite; values are taken as evenly spread over their bucket.';
+
+CREATE OR REPLACE FUNCTION vigil.to_prometheus(histogram vigil.histogram, bounds double precision[]) RETURNS jsonb
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_to_prometheus';
+COMMENT ON FUNCTION vigil.to_prometheus(vigil.histogram, double precision[]) IS
+  'Cumulative counts at these upper bounds and +Inf, with sum and count, as histogram_from_prometheus reads them. Counts are those of values within 0.55 % of the bounds.';
+
+CREATE OR REPLACE FUNCTION vigil.to_prometheus_native(histogram vigil.histogram) RETURNS jsonb
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_to_native';
+COMMENT ON FUNCTION vigil.to_prometheus_native(vigil.histogram) IS
+  'The histogram as a Prometheus native histogram: schema, spans and deltas. Scale below -4: SQLSTATE 0A000.';
+
 -- Percentiles in one step --------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION vigil.percentile_add(state vigil.percentile_state, value double precision, fraction double precision)

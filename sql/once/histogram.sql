@@ -57,6 +57,19 @@ CREATE OPERATOR CLASS vigil.histogram_ops DEFAULT FOR TYPE vigil.histogram USING
 COMMENT ON OPERATOR CLASS vigil.histogram_ops USING hash IS 'Lets histograms be grouped and told apart.';
 COMMENT ON OPERATOR FAMILY vigil.histogram_ops USING hash IS 'Lets histograms be grouped and told apart.';
 
+CREATE FUNCTION vigil.histogram_from_otlp(point jsonb) RETURNS vigil.histogram
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_from_otlp';
+CREATE FUNCTION vigil.to_otlp(histogram vigil.histogram) RETURNS jsonb
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_histogram_to_otlp';
+COMMENT ON FUNCTION vigil.histogram_from_otlp(jsonb) IS
+  'Histogram of an OTLP exponential histogram data point: same buckets, scale lowered to 8 at most. One that contradicts itself: SQLSTATE 22023.';
+COMMENT ON FUNCTION vigil.to_otlp(vigil.histogram) IS
+  'The histogram as an OTLP exponential histogram data point, 64-bit integers as strings; exact values become buckets.';
+CREATE CAST (jsonb AS vigil.histogram) WITH FUNCTION vigil.histogram_from_otlp(jsonb);
+CREATE CAST (vigil.histogram AS jsonb) WITH FUNCTION vigil.to_otlp(vigil.histogram);
+COMMENT ON CAST (jsonb AS vigil.histogram) IS 'An OTLP exponential histogram data point.';
+COMMENT ON CAST (vigil.histogram AS jsonb) IS 'An OTLP exponential histogram data point.';
+
 CREATE TYPE vigil.percentile_state;
 
 CREATE FUNCTION vigil.percentile_state_in(cstring) RETURNS vigil.percentile_state

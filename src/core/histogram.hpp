@@ -165,6 +165,22 @@ class Histogram {
     });
   }
 
+  // The same values counted in buckets, at this scale or a lower one.
+  Histogram in_buckets(int scale) const;
+
+  // Calls visit(sign, index, count) for every bucket of a histogram in buckets that is not empty,
+  // ascending; index 0 for zeros.
+  template <typename Visit>
+  void for_each_index(Visit&& visit) const {
+    walk([&](const Step& step) {
+      visit(step.kind == Step::Kind::kValue      ? 0
+            : step.kind == Step::Kind::kPositive ? 1
+                                                 : -1,
+            step.index, step.count);
+      return true;
+    });
+  }
+
   // Calls visit(count, count) for every value or bucket, of one common scale, that is not empty in
   // either histogram, in ascending order.
   template <typename Visit>
@@ -191,6 +207,7 @@ class Histogram {
 
  private:
   friend class MovingHistogram;
+  friend class HistogramParts;
 
   struct Distinct {
     double value;
@@ -265,7 +282,6 @@ class Histogram {
   void subtract_buckets(const Histogram& other);
   std::pair<double, double> outermost() const;
   bool has_possible_sum() const;
-  Histogram in_buckets(int scale) const;
   static void check_value(double value);
   static void check_room(std::uint64_t count, std::uint64_t times);
   void to_buckets();

@@ -91,7 +91,7 @@ std::uint64_t unpack_bytes(ByteReader& in, std::uint32_t width) {
   const std::uint64_t mask = (std::uint64_t{1} << width) - 1;
   std::uint64_t bytes = 0;
   for (std::uint32_t i = 0; i < 8; ++i) bytes |= (word >> (i * width) & mask) << (8 * i);
-  if ((bytes & (0x0101010101010101 << (width - 1))) == 0) in.fail("a count is too wide");
+  if ((bytes & (std::uint64_t{0x0101010101010101} << (width - 1))) == 0) in.fail("a count is too wide");
   return bytes;
 }
 

@@ -15,7 +15,9 @@ bool holds_floats(Datum array, std::span<const double> values) noexcept {
   return std::equal(values.begin(), values.end(), elements);
 }
 
-std::span<const double> fractions_of(Datum array) {
+namespace {
+
+std::span<const double> read_array(Datum array, bool has_nan) {
   Datum* elements = nullptr;
   bool* nulls = nullptr;
   int size = 0;
@@ -26,17 +28,23 @@ std::span<const double> fractions_of(Datum array) {
     return ARR_NDIM(plain);
   });
   if (dimensions > 1)
-    throw Error(Code::kInvalidArgument, "percentile fractions must be an array of one dimension",
+    throw Error(Code::kInvalidArgument, "the array must have one dimension",
                 "It has " + std::to_string(dimensions) + " dimensions.");
   auto* values = static_cast<double*>(allocate(sizeof(double) * static_cast<std::size_t>(size)));
   for (int i = 0; i < size; ++i) {
     values[i] = nulls[i] ? std::numeric_limits<double>::quiet_NaN() : DatumGetFloat8(elements[i]);
-    if (!nulls[i] && std::isnan(values[i]))
+    if (!nulls[i] && std::isnan(values[i]) && !has_nan)
       throw Error(Code::kInvalidArgument, "percentile fraction NaN is out of range",
                   "The fraction must be between 0 and 1.");
   }
   return {values, static_cast<std::size_t>(size)};
 }
+
+}  // namespace
+
+std::span<const double> floats_of(Datum array) { return read_array(array, true); }
+
+std::span<const double> fractions_of(Datum array) { return read_array(array, false); }
 
 Datum float_array(std::span<const double> values) {
   auto* elements = static_cast<Datum*>(allocate(sizeof(Datum) * values.size()));

@@ -9,8 +9,11 @@ namespace vigil::pg {
 // that could fail, so "no" may also mean that the array is compressed or out of line.
 bool holds_floats(Datum array, std::span<const double> values) noexcept;
 
-// The elements of an array of one dimension in the current memory context, NaN for null;
-// Error{kInvalidArgument} for one of more dimensions or with a NaN of its own.
+// The elements of an array of at most one dimension in the current memory context, NaN for null;
+// Error{kInvalidArgument} for one of more dimensions.
+std::span<const double> floats_of(Datum array);
+
+// The same as percentile fractions: Error{kInvalidArgument} for a NaN that is not null.
 std::span<const double> fractions_of(Datum array);
 
 // An array datum in the current memory context.
