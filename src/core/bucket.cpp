@@ -121,7 +121,7 @@ double lower_bound(std::int32_t index, int scale) {
 
 // Where doubles are subnormal, bounds are rounded either way.
 double least(std::int32_t index, int scale) {
-  double value = std::nextafter(lower_bound(index, scale), std::numeric_limits<double>::max());
+  double value = std::max(lower_bound(index, scale), std::numeric_limits<double>::denorm_min());
   while (index_of(value) >> (kMaxScale - scale) < index) {
     value = std::nextafter(value, std::numeric_limits<double>::max());
   }

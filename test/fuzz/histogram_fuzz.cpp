@@ -1,12 +1,13 @@
 // Any bytes are an error or a histogram that writes the same bytes; two of them merge either way to
-// equal bytes.
+// equal bytes, which either one can be taken from again.
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
 #include <optional>
 #include <span>
 
-#include "core/histogram.hpp"
+#include "core/distribution.hpp"
+#include "core/moving_histogram.hpp"
 
 namespace {
 
@@ -72,6 +73,30 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (!one || !other) return 0;
   const auto forth = merged(*one, *other);
   require(forth == merged(*other, *one));
-  if (forth) require(read(*forth).has_value());
+  if (!forth) return 0;
+  auto rest = read(*forth);
+  require(rest.has_value());
+  try {
+    rest->subtract(*other);
+    require(rest->count() == one->count());
+    require(read(bytes_of(*rest)).has_value());
+  } catch (const vigil::Error& error) {
+    // Bytes may claim a sum and buckets that no values have: taken apart, they contradict.
+    require(error.code() == vigil::Code::kInvalidArgument);
+  }
+  try {
+    const auto test = vigil::ks_test(*one, *other);
+    require(test.has_value() == (one->count() > 0 && other->count() > 0));
+    require(!test || (test->distance >= 0 && test->distance <= 1 && test->p_value <= 1));
+    require(one->overview(12).size() <= 12);
+    vigil::MovingHistogram frame(heap());
+    frame.merge(*one);
+    frame.merge(*other);
+    require(bytes_of(frame.result(heap())) == *forth);
+    frame.subtract(*one);
+    require(bytes_of(frame.result(heap())) == bytes_of(*other));
+  } catch (const vigil::Error& error) {
+    require(error.code() == vigil::Code::kNumericOutOfRange);
+  }
   return 0;
 }

@@ -62,6 +62,27 @@ TEST(Bucket, AgreesWithLogarithms) {
   EXPECT_EQ(bucket::index_of(kMax), 1024 * 256 - 1);
 }
 
+TEST(Bucket, LeastAndGreatestAreInTheBucket) {
+  std::mt19937_64 random(43);
+  for (int i = 0; i < 20000; ++i) {
+    const int scale = static_cast<int>(random() % 19) - 10;
+    // Every other value is subnormal.
+    const double value = std::bit_cast<double>(
+        1 + random() % (i % 2 == 0 ? 0x7fefffffffffffff : 0x0010000000000000 >> random() % 52));
+    const auto index = [&](double at) {
+      return bucket::index_of(at) >> (bucket::kMaxScale - scale);
+    };
+    const double least = bucket::least(index(value), scale);
+    const double greatest = bucket::greatest(index(value), scale);
+    EXPECT_LE(least, value);
+    EXPECT_GE(greatest, value);
+    EXPECT_EQ(index(least), index(value));
+    EXPECT_EQ(index(greatest), index(value));
+    const double before = std::nextafter(least, 0.0);
+    EXPECT_TRUE(before == 0 || index(before) < index(value));
+  }
+}
+
 TEST(Bucket, MiddleKeepsTheError) {
   EXPECT_NEAR(bucket::max_relative_error(6), 0.005415, 1e-6);
   EXPECT_LE(bucket::max_relative_error(6), 0.0055);
