@@ -1,5 +1,6 @@
 #include "core/percentile_state.hpp"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -30,30 +31,35 @@ void PercentileState::check_range(std::span<const double> fractions) {
 
 void PercentileState::set_fractions(std::span<const double> fractions) {
   check_range(fractions);
-  fractions_.assign(fractions.begin(), fractions.end());
+  size_ = fractions.size();
+  if (size_ <= few_.size()) {
+    std::ranges::copy(fractions, few_.begin());
+  } else {
+    many_.assign(fractions.begin(), fractions.end());
+  }
 }
 
 void PercentileState::check_fractions(std::span<const double> fractions) const {
-  if (std::ranges::equal(fractions, fractions_, are_same)) return;
+  if (std::ranges::equal(fractions, this->fractions(), are_same)) return;
   throw Error(Code::kInvalidArgument, "percentile fractions must be the same in all rows",
               "An aggregate call computes the fractions of its first row.",
               "Give the fractions as constants, or group by them.");
 }
 
 void PercentileState::merge(const PercentileState& other) {
-  check_fractions(other.fractions_);
+  check_fractions(other.fractions());
   histogram.merge(other.histogram);
 }
 
 void PercentileState::percentiles(std::span<double> values) const {
-  percentiles_or_nan(histogram, fractions_, values);
+  percentiles_or_nan(histogram, fractions(), values);
 }
 
 void PercentileState::write(Bytes& out) const {
   ByteWriter writer(out);
   writer.fixed(kVersion1);
-  writer.varint(fractions_.size());
-  for (const double fraction : fractions_) {
+  writer.varint(size_);
+  for (const double fraction : fractions()) {
     writer.fixed(std::isnan(fraction) ? kNull : fraction + 0.0);
   }
   histogram.write(out);
@@ -66,7 +72,8 @@ PercentileState PercentileState::read(std::span<const std::uint8_t> bytes,
   const std::uint64_t size = in.varint();
   if (size > kMaxFractions || size * sizeof(double) > in.left()) in.fail("it ends too early");
   PercentileState result(resource);
-  result.fractions_.reserve(size);
+  std::pmr::vector<double> fractions(resource);
+  fractions.reserve(size);
   for (std::uint64_t i = 0; i < size; ++i) {
     const auto bits = in.fixed<std::uint64_t>();
     const auto fraction = std::bit_cast<double>(bits);
@@ -74,8 +81,9 @@ PercentileState PercentileState::read(std::span<const std::uint8_t> bytes,
     if (!is_null && !(std::bit_cast<std::int64_t>(fraction) >= 0 && fraction <= 1)) {
       in.fail("a fraction is out of range");
     }
-    result.fractions_.push_back(fraction);
+    fractions.push_back(fraction);
   }
+  result.set_fractions(fractions);
   result.histogram = Histogram::read(in.raw(in.left()), resource);
   return result;
 }

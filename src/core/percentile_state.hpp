@@ -2,6 +2,7 @@
 // histogram of the values.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory_resource>
 #include <span>
@@ -19,7 +20,7 @@ class PercentileState {
   static constexpr std::size_t kMaxFractions = 1000;
 
   explicit PercentileState(std::pmr::memory_resource* resource)
-      : histogram(resource), fractions_(resource) {}
+      : histogram(resource), many_(resource) {}
 
   // Error{kInvalidArgument} for a fraction outside 0 .. 1, Error{kLimitExceeded} for more than
   // kMaxFractions.
@@ -28,7 +29,10 @@ class PercentileState {
   // Takes the fractions of a first row, checked so.
   void set_fractions(std::span<const double> fractions);
 
-  std::span<const double> fractions() const { return fractions_; }
+  std::span<const double> fractions() const {
+    if (size_ <= few_.size()) return {few_.data(), size_};
+    return many_;
+  }
 
   // Error{kInvalidArgument} when a later row wants other fractions.
   void check_fractions(std::span<const double> fractions) const;
@@ -45,10 +49,16 @@ class PercentileState {
   static PercentileState read(std::span<const std::uint8_t> bytes,
                               std::pmr::memory_resource* resource);
 
+ private:
+  // A few fractions lie beside what counting a row touches.
+  std::array<double, 4> few_{};
+  std::size_t size_ = 0;
+
+ public:
   Histogram histogram;
 
  private:
-  std::pmr::vector<double> fractions_;
+  std::pmr::vector<double> many_;  // the fractions, when they are more
 };
 
 // The percentiles of a histogram that is not empty, NaN for a fraction that is NaN.

@@ -28,7 +28,9 @@ class Expanded {
   // The object behind a datum of type T, or null when the datum is flat.
   static Expanded* of(Datum value) {
     if (!VARATT_IS_EXTERNAL_EXPANDED(DatumGetPointer(value))) return nullptr;
-    auto* header = DatumGetEOHP(value);
+    varatt_expanded pointer;  // what DatumGetEOHP reads, without the call
+    std::memcpy(&pointer, VARDATA_EXTERNAL(DatumGetPointer(value)), sizeof(pointer));
+    auto* header = pointer.eohptr;
     return header->eoh_methods == &kMethods ? reinterpret_cast<Expanded*>(header) : nullptr;
   }
 

@@ -5,16 +5,6 @@
 
 namespace vigil::pg {
 
-bool holds_floats(Datum array, std::span<const double> values) noexcept {
-  if (VARATT_IS_EXTENDED(DatumGetPointer(array))) return false;
-  const auto* plain = reinterpret_cast<const ArrayType*>(DatumGetPointer(array));
-  if (ARR_NDIM(plain) != 1 || ARR_HASNULL(plain) ||
-      static_cast<std::size_t>(ARR_DIMS(plain)[0]) != values.size())
-    return false;
-  const auto* elements = reinterpret_cast<const double*>(ARR_DATA_PTR(plain));
-  return std::equal(values.begin(), values.end(), elements);
-}
-
 namespace {
 
 std::span<const double> read_array(Datum array, bool has_nan) {

@@ -7,7 +7,15 @@ namespace vigil::pg {
 
 // Whether an array has one dimension and just these elements, none NaN; told without any call
 // that could fail, so "no" may also mean that the array is compressed or out of line.
-bool holds_floats(Datum array, std::span<const double> values) noexcept;
+inline bool holds_floats(Datum array, std::span<const double> values) noexcept {
+  if (VARATT_IS_EXTENDED(DatumGetPointer(array))) return false;
+  const auto* plain = reinterpret_cast<const ArrayType*>(DatumGetPointer(array));
+  if (ARR_NDIM(plain) != 1 || ARR_HASNULL(plain) ||
+      static_cast<std::size_t>(ARR_DIMS(plain)[0]) != values.size())
+    return false;
+  const auto* elements = reinterpret_cast<const double*>(ARR_DATA_PTR(plain));
+  return std::equal(values.begin(), values.end(), elements);
+}
 
 // The elements of an array of at most one dimension in the current memory context, NaN for null;
 // Error{kInvalidArgument} for one of more dimensions.
