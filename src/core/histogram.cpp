@@ -97,17 +97,48 @@ void Histogram::add(double value, std::uint64_t times) {
   count_ += times;
 }
 
-void Histogram::add_distinct(double value, std::uint64_t times) {
+std::size_t Histogram::find_distinct(double value) const noexcept {
   // A binary search without branches, which random values would mispredict.
-  auto at = distinct_.begin();
+  const Distinct* at = distinct_.data();
   for (std::size_t left = distinct_.size(); left > 0; left /= 2) {
-    const auto half = static_cast<std::ptrdiff_t>((left + 1) / 2);
-    at += half * static_cast<std::ptrdiff_t>(at[half - 1].value < value);
+    const std::size_t half = (left + 1) / 2;
+    at += at[half - 1].value < value ? half : 0;
   }
-  if (at != distinct_.end() && at->value == value) {
-    at->count += times;
+  return static_cast<std::size_t>(at - distinct_.data());
+}
+
+// A value that was there before, a zero or a negative one.
+bool Histogram::try_add_other(double value) noexcept {
+  if (!std::isfinite(value) || count_ == kMostCount) return false;
+  value += 0.0;  // makes -0 the same as 0
+  if (!bucketed_) {
+    const std::size_t at = find_distinct(value);
+    if (at == distinct_.size() || distinct_[at].value != value) return false;
+    ++distinct_[at].count;
+    ++count_;
+    return true;
+  }
+  if (value == 0) {
+    ++zeros_;
+  } else {
+    if (value > -std::numeric_limits<double>::min()) return false;
+    const std::int32_t index = bucket::index_of(-value) >> (bucket::kMaxScale - scale_);
+    if (!negative_.try_increment(index)) return false;
+    if (!sum_.try_add(value)) {
+      negative_.subtract(index, 1);
+      return false;
+    }
+  }
+  count_one(value);
+  return true;
+}
+
+void Histogram::add_distinct(double value, std::uint64_t times) {
+  const std::size_t at = find_distinct(value);
+  if (at < distinct_.size() && distinct_[at].value == value) {
+    distinct_[at].count += times;
   } else if (distinct_.size() < kMaxDistinct) {
-    distinct_.insert(at, Distinct{value, times});
+    distinct_.insert(distinct_.begin() + static_cast<std::ptrdiff_t>(at), Distinct{value, times});
   } else {
     to_buckets();
     add_bucketed(value, times);

@@ -86,17 +86,16 @@ class Histogram {
   bool try_add(double value) noexcept {
     const auto bits = std::bit_cast<std::uint64_t>(value);
     const bool is_normal = (bits >> bucket::kFractionBits) - 1 < 2046;  // and positive
-    if (!is_normal || count_ == std::numeric_limits<std::uint64_t>::max()) return false;
     const std::int32_t index = bucket::index_of_normal(bits) >> (bucket::kMaxScale - scale_);
     // Until there are buckets, the window of counters is empty.
-    if (!positive_.try_increment(index)) return false;
+    if (!is_normal || count_ == kMostCount || !positive_.try_increment(index)) {
+      return try_add_other(value);
+    }
     if (!sum_.try_add(value)) [[unlikely]] {
       positive_.subtract(index, 1);
       return false;
     }
-    ++count_;
-    min_ = std::min(min_, value);
-    max_ = std::max(max_, value);
+    count_one(value);
     return true;
   }
 
@@ -209,6 +208,8 @@ class Histogram {
   friend class MovingHistogram;
   friend class HistogramParts;
 
+  static constexpr std::uint64_t kMostCount = std::numeric_limits<std::uint64_t>::max();
+
   struct Distinct {
     double value;
     std::uint64_t count;
@@ -273,6 +274,15 @@ class Histogram {
   double point(const Step& step) const;
   std::uint64_t wanted_rank(double fraction) const;
 
+  void count_one(double value) noexcept {
+    ++count_;
+    min_ = std::min(min_, value);
+    max_ = std::max(max_, value);
+  }
+
+  // The place of a value among the distinct ones, or where it would be inserted.
+  std::size_t find_distinct(double value) const noexcept;
+  bool try_add_other(double value) noexcept;
   void add_distinct(double value, std::uint64_t times);
   void add_bucketed(double value, std::uint64_t times);
   void add_to(bucket::Counts& counts, std::int32_t index, std::uint64_t times);
