@@ -37,8 +37,11 @@ class ByteWriter {
   template <typename T>
   void fixed(T value) {
     static_assert(std::is_trivially_copyable_v<T>);
-    const auto* raw = reinterpret_cast<const std::uint8_t*>(&value);
-    out_.insert(out_.end(), raw, raw + sizeof(T));
+    if constexpr (sizeof(T) == 1) {
+      out_.push_back(std::bit_cast<std::uint8_t>(value));
+    } else {
+      raw({reinterpret_cast<const std::uint8_t*>(&value), sizeof(T)});
+    }
   }
 
   void varint(std::uint64_t value) {
@@ -53,7 +56,10 @@ class ByteWriter {
   }
 
   void raw(std::span<const std::uint8_t> bytes) {
-    out_.insert(out_.end(), bytes.begin(), bytes.end());
+    if (bytes.empty()) return;
+    const std::size_t start = out_.size();
+    out_.resize(start + bytes.size());
+    std::memcpy(out_.data() + start, bytes.data(), bytes.size());
   }
 
   void text(std::string_view value) {
