@@ -13,6 +13,7 @@ using Kind = Breakdowns::Kind;
 
 constexpr std::uint8_t kVersion = 1;
 constexpr std::string_view kType = "vigil.cell";
+constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
 std::uint64_t sum_of(std::uint64_t left, std::uint64_t right) {
   std::uint64_t sum = 0;
@@ -51,6 +52,13 @@ Sketch read_sketch(ByteReader& in, std::pmr::memory_resource* resource) {
   return Sketch::read(in.raw(static_cast<std::size_t>(size)), resource);
 }
 
+// Sets of other parameters, which no cell has, could not be merged.
+HyperLogLog read_set(ByteReader& in, std::pmr::memory_resource* resource) {
+  HyperLogLog set = read_sketch<HyperLogLog>(in, resource);
+  if (set.parameters() != HyperLogLogParameters{}) in.fail("a set has other parameters");
+  return set;
+}
+
 }  // namespace
 
 Cell::Cell(std::pmr::memory_resource* resource)
@@ -73,16 +81,43 @@ void Cell::note_memory(std::uint64_t samples, __int128 sum, std::int64_t largest
   memory_sum += sum;
 }
 
-void Cell::add(const Observation& seen) {
+Measures::Measures(const Observation& seen)
+    : time(seen.time),
+      duration(seen.duration.value_or(kMissing)),
+      value(seen.value.value_or(kMissing)) {
+  if (seen.success) known = *seen.success ? kSuccess | kSucceeded : kSuccess;
+  if (seen.memory) {
+    known |= kMemory;
+    memory = *seen.memory;
+  }
+  if (seen.site) {
+    known |= kSite;
+    site = HyperLogLog::hash_of(*seen.site);
+  }
+  if (seen.session) {
+    known |= kSession;
+    session = HyperLogLog::hash_of(bytes_of(*seen.session));
+  }
+  if (seen.user) {
+    known |= kUser;
+    user = HyperLogLog::hash_of(bytes_of(*seen.user));
+  }
+}
+
+void Cell::add(const Measures& seen) {
   note_time(seen.time, seen.time);
   count = sum_of(count, 1);
-  if (seen.success) ++(*seen.success ? successes : failures);
-  if (seen.duration && std::isfinite(*seen.duration)) duration.add(*seen.duration);
-  if (seen.value && std::isfinite(*seen.value)) value.add(*seen.value);
-  if (seen.memory) note_memory(1, *seen.memory, *seen.memory);
-  if (seen.site) sites.add_bytes(*seen.site);
-  if (seen.session) sessions.add_bytes(bytes_of(*seen.session));
-  if (seen.user) users.add_bytes(bytes_of(*seen.user));
+  if (seen.has(Measures::kSuccess)) ++(seen.has(Measures::kSucceeded) ? successes : failures);
+  if (std::isfinite(seen.duration)) duration.add(seen.duration);
+  if (std::isfinite(seen.value)) value.add(seen.value);
+  if (seen.has(Measures::kMemory)) note_memory(1, seen.memory, seen.memory);
+  if (seen.has(Measures::kSite)) sites.add_hash(seen.site);
+  if (seen.has(Measures::kSession)) sessions.add_hash(seen.session);
+  if (seen.has(Measures::kUser)) users.add_hash(seen.user);
+}
+
+void Cell::add(const Observation& seen) {
+  add(Measures(seen));
   breakdowns.add(Kind::kNames, seen.name);
   if (seen.country) breakdowns.add(Kind::kCountries, *seen.country);
   if (seen.device) breakdowns.add(Kind::kDevices, *seen.device);
@@ -156,9 +191,9 @@ Cell Cell::read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* 
   }
   cell.duration = read_sketch<Histogram>(in, resource);
   cell.value = read_sketch<Histogram>(in, resource);
-  cell.sites = read_sketch<HyperLogLog>(in, resource);
-  cell.sessions = read_sketch<HyperLogLog>(in, resource);
-  cell.users = read_sketch<HyperLogLog>(in, resource);
+  cell.sites = read_set(in, resource);
+  cell.sessions = read_set(in, resource);
+  cell.users = read_set(in, resource);
   cell.breakdowns.read(in);
   in.finish();
   return cell;

@@ -31,6 +31,30 @@ struct Observation {
   std::optional<std::string_view> browser;
 };
 
+// What sketches and sums take of an observation, ready to be added.
+struct Measures {
+  enum Known : std::uint8_t {
+    kSuccess = 1,
+    kSucceeded = 2,
+    kMemory = 4,
+    kSite = 8,
+    kSession = 16,
+    kUser = 32
+  };
+
+  explicit Measures(const Observation& seen);
+  bool has(Known what) const { return (known & what) != 0; }
+
+  std::int64_t time;
+  double duration;  // not finite when missing, as is value
+  double value;
+  std::int64_t memory = 0;
+  std::uint64_t site = 0;  // hashes
+  std::uint64_t session = 0;
+  std::uint64_t user = 0;
+  std::uint8_t known = 0;
+};
+
 // Stored format: byte 0 version (1), varint count; if not zero: varint successes, varint failures,
 // signed varint first and last time, memory (varint count, 16-byte sum, signed varint largest),
 // then histogram, histogram, three hyperloglogs (each varint length and bytes), four breakdowns
@@ -39,7 +63,10 @@ class Cell {
  public:
   explicit Cell(std::pmr::memory_resource* resource);
 
-  void add(const Observation& observation);
+  void add(const Observation& seen);
+
+  // The part of add() without the breakdowns.
+  void add(const Measures& seen);
 
   // Throws Error{kNumericOutOfRange} when a count would pass 2^64 - 1.
   void merge(const Cell& other);

@@ -31,11 +31,8 @@ std::uint32_t significant_bytes(double value) {
 }
 
 void write_double(ByteWriter& out, double value) {
-  const auto bits = std::bit_cast<std::uint64_t>(value);
-  const std::uint32_t size = significant_bytes(value);
-  for (std::uint32_t i = 0; i < size; ++i) {
-    out.fixed(static_cast<std::uint8_t>(bits >> (56 - 8 * i)));
-  }
+  const std::uint64_t bits = __builtin_bswap64(std::bit_cast<std::uint64_t>(value));
+  out.raw({reinterpret_cast<const std::uint8_t*>(&bits), significant_bytes(value)});
 }
 
 // Reads what write_double wrote in `size` bytes: a finite number that is not -0.

@@ -420,9 +420,11 @@ HyperLogLog::HyperLogLog(const HyperLogLog& other, std::pmr::memory_resource* re
       elements_(other.elements_, resource),
       registers_(other.registers_, resource) {}
 
-void HyperLogLog::add_bytes(std::span<const std::uint8_t> bytes) {
-  add_hash(murmur3_x64_128(bytes).low);
+std::uint64_t HyperLogLog::hash_of(std::span<const std::uint8_t> bytes) {
+  return murmur3_x64_128(bytes).low;
 }
+
+void HyperLogLog::add_bytes(std::span<const std::uint8_t> bytes) { add_hash(hash_of(bytes)); }
 
 // A shortened hash is its lowest 32 bits. They nearly always tell the register's value; where they
 // do not, the bit that does is kept as well.
@@ -602,6 +604,7 @@ void HyperLogLog::write_elements(Bytes& out) const {
   elements_.for_each([&](std::uint64_t element) { sorted.push_back(element ^ sign); });
   std::sort(sorted.begin(), sorted.end());
   write_head(out, sorted.empty() ? kEmpty : is_short() ? kShort : kExplicit);
+  out.reserve(out.size() + 8 * sorted.size());
   for (const std::uint64_t element : sorted) {
     if (!is_short()) {
       write_big_endian(out, element ^ sign);

@@ -96,8 +96,10 @@ class HyperLogLog {
     return true;
   }
 
-  // Adds bytes by the hash of postgresql-hll's hll_hash_bytea: the first half of MurmurHash3 x64
-  // 128 with seed 0.
+  // The hash of postgresql-hll's hll_hash_bytea: the first half of MurmurHash3 x64 128 with seed 0.
+  static std::uint64_t hash_of(std::span<const std::uint8_t> bytes);
+
+  // Adds bytes by that hash.
   void add_bytes(std::span<const std::uint8_t> bytes);
 
   // Adds everything that was added to the other. Error{kInvalidArgument} when parameters differ.

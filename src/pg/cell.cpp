@@ -128,10 +128,11 @@ PG_FUNCTION_INFO_V1(vigil_cell_fold);
 Datum vigil_cell_fold(PG_FUNCTION_ARGS) {
   return entry([&] {
     constexpr std::size_t kNames = 200;
-    ContextResource resource(CurrentMemoryContext);
-    // The state may be shared with another aggregate: fold a copy.
-    Bytes bytes(&resource);
     const Reading<Cell> state(PG_GETARG_DATUM(0));
+    if (state->breakdowns.size() <= kNames) return flat_datum(*state);
+    // The state may be shared with another aggregate: fold a copy.
+    ContextResource resource(CurrentMemoryContext);
+    Bytes bytes(&resource);
     state->write(bytes);
     Cell folded = Cell::read(bytes, &resource);
     folded.fold(kNames);

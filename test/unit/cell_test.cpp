@@ -260,6 +260,9 @@ TEST(Stored, RefusesWhatCannotBe) {
   Cell times = Cell::read(bytes_of(good), heap());
   times.first_time = times.last_time + 1;
   refuses(times);
+  Cell sets = Cell::read(bytes_of(good), heap());
+  sets.sites = HyperLogLog(heap(), {.log2m = 11});
+  refuses(sets);
   Cell memory = Cell::read(bytes_of(good), heap());
   memory.memory_count = 1;
   memory.memory_sum = static_cast<__int128>(1) << 64;
