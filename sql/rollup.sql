@@ -20,35 +20,21 @@ COMMENT ON VIEW vigil.facts IS
 CREATE OR REPLACE FUNCTION vigil.raw_cells(
     module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, bucket timestamptz, cell vigil.cell)
-  LANGUAGE plpgsql STABLE ROWS 20 COST 10
+  LANGUAGE c STABLE STRICT ROWS 20 COST 10
   SET search_path = pg_catalog, vigil, pg_temp
   SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
-AS $$
-#variable_conflict use_column
-DECLARE
-  kept constant integer := coalesce(current_setting('vigil.max_subjects', true), '100')::integer;
-BEGIN
-  RETURN QUERY
-  WITH grouped AS (
-    SELECT f.version_id, f.event_type, f.subject, date_bin('1 minute', f.created_at, 'epoch') AS bucket,
-           vigil.cell_agg(f.created_at, f.name, f.success, f.duration_ms, f.value, f.memory_usage_kb,
-                          f.site_id, f.session_id, f.user_key, f.country_code, f.device, f.browser) AS cell
-    FROM vigil.facts f
-    WHERE f.module_id = module AND f.created_at >= starts_at AND f.created_at < ends_at
-    GROUP BY 1, 2, 3, 4),
-  ranked AS (
-    SELECT g.*, row_number() OVER (PARTITION BY g.bucket, g.version_id, g.event_type
-                                   ORDER BY vigil.cell_count(g.cell) DESC, g.subject COLLATE "C") AS rank
-    FROM grouped g)
-  SELECT r.version_id, r.event_type, r.subject, r.bucket, r.cell
-  FROM ranked r WHERE r.rank <= kept OR r.event_type = 'error'
-  UNION ALL
-  SELECT r.version_id, r.event_type, '(other)', r.bucket, vigil.merge_agg(r.cell)
-  FROM ranked r WHERE r.rank > kept AND r.event_type <> 'error'
-  GROUP BY 1, 2, 4;
-END $$;
+AS 'MODULE_PATHNAME', 'vigil_raw_cells';
 COMMENT ON FUNCTION vigil.raw_cells(uuid, timestamptz, timestamptz) IS
   'Minute cells of a module for [starts_at, ends_at), computed from raw facts: what every other level is merged from.';
+
+CREATE OR REPLACE FUNCTION vigil.raw_cells(starts_at timestamptz, ends_at timestamptz)
+  RETURNS TABLE (module_id uuid, version_id uuid, event_type text, subject text, bucket timestamptz,
+                 cell vigil.cell)
+  LANGUAGE c STABLE STRICT ROWS 1000 COST 10000
+  SET search_path = pg_catalog, vigil, pg_temp SET jit = off
+AS 'MODULE_PATHNAME', 'vigil_raw_cells';
+COMMENT ON FUNCTION vigil.raw_cells(timestamptz, timestamptz) IS
+  'Minute cells of all modules for [starts_at, ends_at), computed from raw facts in one pass.';
 
 CREATE OR REPLACE FUNCTION vigil.live_minutes(
     module uuid, starts_at timestamptz, ends_at timestamptz)

@@ -12,6 +12,13 @@ inline constexpr std::int64_t kFirstTime = -211'813'488'000'000'000;  // 4714-11
 
 inline constexpr std::int64_t kDay = 86'400'000'000;
 
+// The minute of a time, the bucket in which facts are marked and first rolled up.
+inline std::int64_t start_of_minute(std::int64_t time) noexcept {
+  constexpr std::int64_t kMinute = 60'000'000;
+  const std::int64_t past = time % kMinute;
+  return time - (past < 0 ? past + kMinute : past);
+}
+
 // The clocks of a time zone.
 class ZoneClock {
  public:

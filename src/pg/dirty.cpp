@@ -1,6 +1,7 @@
 // Statement triggers on the fact tables: which minutes of which modules did the statement change?
 #include <unordered_set>
 
+#include "core/time_bucket.hpp"
 #include "core/uuid.hpp"
 #include "pg/spi.hpp"
 
@@ -31,7 +32,7 @@ class MinuteSet {
   void add(const pg_uuid_t& module, TimestampTz time) {
     Minute minute{};
     std::memcpy(minute.module.bytes.data(), module.data, UUID_LEN);
-    minute.start = floor_minute(time);
+    minute.start = start_of_minute(time);
     if (minute == last_) return;
     last_ = minute;
     minutes_.insert(minute);
@@ -41,12 +42,6 @@ class MinuteSet {
   void write_marks();
 
  private:
-  static TimestampTz floor_minute(TimestampTz time) {
-    TimestampTz rest = time % USECS_PER_MINUTE;
-    if (rest < 0) rest += USECS_PER_MINUTE;
-    return time - rest;
-  }
-
   ContextResource resource_;
   std::pmr::unordered_set<Minute, MinuteHash> minutes_;
   Minute last_{{}, PG_INT64_MAX};

@@ -6,21 +6,39 @@ extern "C" {
 
 namespace vigil::pg {
 
+SPIPlanPtr Statement::prepared(std::span<const Oid> types) {
+  if (plan != nullptr) return plan;
+  SPIPlanPtr result =
+      SPI_prepare(sql, static_cast<int>(types.size()), const_cast<Oid*>(types.data()));
+  if (result == nullptr)
+    elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
+  if (SPI_keepplan(result) != 0) elog(ERROR, "could not keep a plan");
+  return plan = result;
+}
+
 std::uint64_t Statement::run(std::span<const Oid> types, std::span<Datum> values, const char* nulls,
                              bool read_only) {
   call([&] {
-    if (plan == nullptr) {
-      SPIPlanPtr prepared =
-          SPI_prepare(sql, static_cast<int>(types.size()), const_cast<Oid*>(types.data()));
-      if (prepared == nullptr)
-        elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
-      if (SPI_keepplan(prepared) != 0) elog(ERROR, "could not keep a plan");
-      plan = prepared;
-    }
-    const int result = SPI_execute_plan(plan, values.data(), nulls, read_only, 0);
+    const int result = SPI_execute_plan(prepared(types), values.data(), nulls, read_only, 0);
     if (result < 0) elog(ERROR, "could not run a statement: %s", SPI_result_code_string(result));
   });
   return SPI_processed;
+}
+
+void Statement::send(std::span<const Oid> types, std::span<const Datum> values,
+                     DestReceiver* receiver) {
+  call([&] {
+    ParamListInfo parameters = makeParamList(static_cast<int>(types.size()));
+    for (std::size_t i = 0; i < types.size(); ++i) {
+      parameters->params[i] = {values[i], false, PARAM_FLAG_CONST, types[i]};
+    }
+    SPIExecuteOptions options{};
+    options.params = parameters;
+    options.read_only = true;
+    options.dest = receiver;
+    const int result = SPI_execute_plan_extended(prepared(types), &options);
+    if (result < 0) elog(ERROR, "could not run a statement: %s", SPI_result_code_string(result));
+  });
 }
 
 Oid array_of(Oid element) {

@@ -25,6 +25,13 @@ struct Statement {
   // Runs it; parameters that are null have nulls[i] = 'n'. Returns the number of rows.
   std::uint64_t run(std::span<const Oid> types, std::span<Datum> values,
                     const char* nulls = nullptr, bool read_only = false);
+
+  // Runs it with the snapshot of the caller and sends its rows to the receiver, one by one.
+  void send(std::span<const Oid> types, std::span<const Datum> values, DestReceiver* receiver);
+
+ private:
+  // Plans it unless it is planned; raises.
+  SPIPlanPtr prepared(std::span<const Oid> types);
 };
 
 // An array parameter built one element after the other.
