@@ -7,6 +7,8 @@
 // memory of that resource: its destructor is never run, the context takes everything.
 #pragma once
 
+#include <array>
+
 #include "core/bytes.hpp"
 #include "pg/boundary.hpp"
 
@@ -100,7 +102,7 @@ class Reading {
     if (auto* expanded = Expanded<T>::of(datum))
       shared_ = &expanded->value();
     else
-      own_.emplace(T::read(byte_view(datum), &resource_));
+      own_.emplace(T::read(byte_view(datum), &arena_));
   }
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
@@ -109,7 +111,11 @@ class Reading {
   const T* operator->() const { return &**this; }
 
  private:
+  // Most values are small and read to be merged with many others: their memory is on the stack.
+  static constexpr std::size_t kOnStack = 8192;
+  std::array<std::byte, kOnStack> memory_;
   ContextResource resource_;
+  std::pmr::monotonic_buffer_resource arena_{memory_.data(), memory_.size(), &resource_};
   std::optional<T> own_;
   const T* shared_ = nullptr;
 };
