@@ -9,19 +9,35 @@ void Breakdowns::fail_count() {
               "A breakdown counts up to 2^64 - 1.");
 }
 
-void Breakdowns::merge(const Breakdowns& other) {
-  for (const Entry& entry : other.counts_.entries()) {
-    add(static_cast<Kind>(entry.tag()), other.counts_.text_of(entry), entry.value);
+Breakdowns::Lookup Breakdowns::look_up(const Names& names) const {
+  Lookup lookup;
+  lookup.names = names;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (!names[i]) continue;
+    lookup.keys[i] = counts_.key_of(static_cast<std::uint8_t>(i), *names[i]);
+    counts_.prefetch(lookup.keys[i]);
+  }
+  return lookup;
+}
+
+void Breakdowns::add(const Lookup& lookup) {
+  for (std::size_t i = 0; i < lookup.names.size(); ++i) {
+    if (lookup.names[i]) increase(counts_.at(lookup.keys[i], *lookup.names[i]), 1);
   }
 }
 
-std::pmr::vector<const Breakdowns::Entry*> Breakdowns::sorted(Kind kind) const {
+void Breakdowns::merge(const Breakdowns& other) {
+  counts_.reserve(other.counts_.size());
+  other.counts_.for_each(
+      [&](const Entry& entry) { add(kind_of(entry), other.counts_.text_of(entry), entry.value); });
+}
+
+std::pmr::vector<const Breakdowns::Entry*> Breakdowns::sorted() const {
   std::pmr::vector<const Entry*> order(counts_.resource());
   order.reserve(counts_.size());
-  for (const Entry& entry : counts_.entries()) {
-    if (static_cast<Kind>(entry.tag()) == kind) order.push_back(&entry);
-  }
+  counts_.for_each([&](const Entry& entry) { order.push_back(&entry); });
   std::sort(order.begin(), order.end(), [this](const Entry* left, const Entry* right) {
+    if (left->tag() != right->tag()) return left->tag() < right->tag();
     return counts_.is_before(*left, *right);
   });
   return order;
@@ -29,29 +45,30 @@ std::pmr::vector<const Breakdowns::Entry*> Breakdowns::sorted(Kind kind) const {
 
 void Breakdowns::fold(std::size_t limit) {
   if (counts_.size() <= limit) return;
+  auto order = sorted();
+  std::stable_sort(order.begin(), order.end(), [](const Entry* left, const Entry* right) {
+    return left->tag() != right->tag() ? left->tag() < right->tag() : left->value > right->value;
+  });
   Breakdowns folded(counts_.resource());
-  for (const Kind kind : kKinds) {
-    auto order = sorted(kind);
-    std::stable_sort(order.begin(), order.end(), [](const Entry* left, const Entry* right) {
-      return left->value > right->value;
-    });
-    std::size_t kept = 0;
-    for (const Entry* entry : order) {
-      const std::string_view name = counts_.text_of(*entry);
-      const bool keep = name == kOther || kept++ < limit;
-      folded.add(kind, keep ? name : kOther, entry->value);
-    }
+  std::array<std::size_t, kKinds.size()> kept{};
+  for (const Entry* entry : order) {
+    const std::string_view name = counts_.text_of(*entry);
+    const bool keep = name == kOther || kept[entry->tag()]++ < limit;
+    folded.add(kind_of(*entry), keep ? name : kOther, entry->value);
   }
   *this = std::move(folded);
 }
 
 void Breakdowns::write(ByteWriter& out) const {
+  const auto order = sorted();
+  auto at = order.begin();
   for (const Kind kind : kKinds) {
-    const auto order = sorted(kind);
-    out.varint(order.size());
-    for (const Entry* entry : order) {
-      out.text(counts_.text_of(*entry));
-      out.varint(entry->value);
+    const auto end =
+        std::find_if(at, order.end(), [&](const Entry* entry) { return kind_of(*entry) != kind; });
+    out.varint(static_cast<std::uint64_t>(end - at));
+    for (; at != end; ++at) {
+      out.text(counts_.text_of(**at));
+      out.varint((*at)->value);
     }
   }
 }

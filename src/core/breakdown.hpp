@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory_resource>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -25,12 +26,21 @@ class Breakdowns {
 
   // Error{kNumericOutOfRange} when a count would pass 2^64 - 1.
   void add(Kind kind, std::string_view name, std::uint64_t times = 1) {
-    std::uint64_t& count = counts_.at(static_cast<std::uint8_t>(kind), name);
-    if (__builtin_add_overflow(count, times, &count)) [[unlikely]] {
-      count -= times;
-      fail_count();
-    }
+    if (times == 0) return;
+    increase(counts_.at(static_cast<std::uint8_t>(kind), name), times);
   }
+
+  // One name of each kind, or none.
+  using Names = std::array<std::optional<std::string_view>, kKinds.size()>;
+
+  // add() for each of the names, in two steps: what is done between them hides how long it takes
+  // until the memory is there.
+  struct Lookup {
+    Names names;
+    std::array<TextMap<std::uint64_t>::Key, kKinds.size()> keys;
+  };
+  Lookup look_up(const Names& names) const;
+  void add(const Lookup& lookup);
 
   void merge(const Breakdowns& other);
 
@@ -47,11 +57,13 @@ class Breakdowns {
   // Calls visit(name, count) for every name of the kind, in the order of their bytes.
   template <typename Visit>
   void for_each(Kind kind, Visit&& visit) const {
-    for (const Entry* entry : sorted(kind)) visit(counts_.text_of(*entry), entry->value);
+    for (const Entry* entry : sorted()) {
+      if (kind_of(*entry) == kind) visit(counts_.text_of(*entry), entry->value);
+    }
   }
 
   // Each kind in turn: the number of its names, then name and count, ascending by name
-  // (doc/format-cell.md). read() takes only what write() gives, into an empty object.
+  // (doc/format-cell.md). read() adds what write() gives, and takes nothing else.
   void write(ByteWriter& out) const;
   void read(ByteReader& in);
 
@@ -59,7 +71,14 @@ class Breakdowns {
   using Entry = TextMap<std::uint64_t>::Entry;
 
   [[noreturn]] static void fail_count();
-  std::pmr::vector<const Entry*> sorted(Kind kind) const;
+  static void increase(std::uint64_t& count, std::uint64_t times) {
+    if (__builtin_add_overflow(count, times, &count)) [[unlikely]] {
+      count -= times;
+      fail_count();
+    }
+  }
+  static Kind kind_of(const Entry& entry) { return static_cast<Kind>(entry.tag()); }
+  std::pmr::vector<const Entry*> sorted() const;  // by kind, then by name
 
   TextMap<std::uint64_t> counts_;  // tagged with the kind
 };

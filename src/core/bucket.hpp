@@ -106,6 +106,12 @@ class Counts {
     return true;
   }
 
+  // Asks for the memory that adding to the index will need.
+  void prefetch(std::int32_t index) const noexcept {
+    const auto slot = static_cast<std::uint32_t>(index - base_);
+    if (slot < slots_) __builtin_prefetch(bytes_.data() + (std::size_t{slot} << width_));
+  }
+
   // Adds one, or returns false, with nothing changed, when that takes memory.
   bool try_increment(std::int32_t index) noexcept {
     const auto slot = static_cast<std::uint32_t>(index - base_);

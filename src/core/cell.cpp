@@ -45,18 +45,18 @@ void write_sketch(const Sketch& sketch, Bytes& out) {
              head.data() + length);
 }
 
-template <typename Sketch>
-Sketch read_sketch(ByteReader& in, std::pmr::memory_resource* resource) {
+std::span<const std::uint8_t> sketch_bytes(ByteReader& in) {
   const std::uint64_t size = in.varint();
   if (size > in.left()) in.fail("it ends too early");
-  return Sketch::read(in.raw(static_cast<std::size_t>(size)), resource);
+  return in.raw(static_cast<std::size_t>(size));
 }
 
-// Sets of other parameters, which no cell has, could not be merged.
-HyperLogLog read_set(ByteReader& in, std::pmr::memory_resource* resource) {
-  HyperLogLog set = read_sketch<HyperLogLog>(in, resource);
-  if (set.parameters() != HyperLogLogParameters{}) in.fail("a set has other parameters");
-  return set;
+// Version and totals; nothing may follow the totals of an empty cell.
+Totals read_totals(ByteReader& in) {
+  if (in.fixed<std::uint8_t>() != kVersion) in.fail("its version is unknown");
+  const Totals totals = Totals::read(in);
+  if (totals.count == 0) in.finish();
+  return totals;
 }
 
 }  // namespace
@@ -69,12 +69,12 @@ Cell::Cell(std::pmr::memory_resource* resource)
       users(resource),
       breakdowns(resource) {}
 
-void Cell::note_time(std::int64_t first, std::int64_t last) {
+void Totals::note_time(std::int64_t first, std::int64_t last) {
   first_time = count == 0 ? first : std::min(first_time, first);
   last_time = count == 0 ? last : std::max(last_time, last);
 }
 
-void Cell::note_memory(std::uint64_t samples, __int128 sum, std::int64_t largest) {
+void Totals::note_memory(std::uint64_t samples, __int128 sum, std::int64_t largest) {
   if (samples == 0) return;
   memory_max = memory_count == 0 ? largest : std::max(memory_max, largest);
   memory_count = sum_of(memory_count, samples);
@@ -104,33 +104,86 @@ Measures::Measures(const Observation& seen)
   }
 }
 
-void Cell::add(const Measures& seen) {
+void Totals::add(const Measures& seen) {
   note_time(seen.time, seen.time);
   count = sum_of(count, 1);
   if (seen.has(Measures::kSuccess)) ++(seen.has(Measures::kSucceeded) ? successes : failures);
-  if (std::isfinite(seen.duration)) duration.add(seen.duration);
-  if (std::isfinite(seen.value)) value.add(seen.value);
   if (seen.has(Measures::kMemory)) note_memory(1, seen.memory, seen.memory);
-  if (seen.has(Measures::kSite)) sites.add_hash(seen.site);
-  if (seen.has(Measures::kSession)) sessions.add_hash(seen.session);
-  if (seen.has(Measures::kUser)) users.add_hash(seen.user);
 }
 
-void Cell::add(const Observation& seen) {
-  add(Measures(seen));
-  breakdowns.add(Kind::kNames, seen.name);
-  if (seen.country) breakdowns.add(Kind::kCountries, *seen.country);
-  if (seen.device) breakdowns.add(Kind::kDevices, *seen.device);
-  if (seen.browser) breakdowns.add(Kind::kBrowsers, *seen.browser);
-}
-
-void Cell::merge(const Cell& other) {
+void Totals::merge(const Totals& other) {
   if (other.count == 0) return;
   note_time(other.first_time, other.last_time);
   count = sum_of(count, other.count);
   successes = sum_of(successes, other.successes);
   failures = sum_of(failures, other.failures);
   note_memory(other.memory_count, other.memory_sum, other.memory_max);
+}
+
+void Totals::write(ByteWriter& out) const {
+  out.varint(count);
+  if (count == 0) return;
+  out.varint(successes);
+  out.varint(failures);
+  out.signed_varint(first_time);
+  out.signed_varint(last_time);
+  out.varint(memory_count);
+  if (memory_count == 0) return;
+  out.fixed(static_cast<std::uint64_t>(memory_sum));
+  out.fixed(static_cast<std::int64_t>(memory_sum >> 64));
+  out.signed_varint(memory_max);
+}
+
+Totals Totals::read(ByteReader& in) {
+  Totals totals;
+  totals.count = in.varint();
+  if (totals.count == 0) return totals;
+  totals.successes = in.varint();
+  totals.failures = in.varint();
+  if (totals.successes > totals.count || totals.failures > totals.count - totals.successes)
+    in.fail("it counts more outcomes than events");
+  totals.first_time = in.signed_varint();
+  totals.last_time = in.signed_varint();
+  if (totals.first_time > totals.last_time) in.fail("its times are out of order");
+  totals.memory_count = in.varint();
+  if (totals.memory_count == 0) return totals;
+  const auto low = in.fixed<std::uint64_t>();
+  const auto high = in.fixed<std::int64_t>();
+  totals.memory_sum = static_cast<__int128>(
+      (static_cast<unsigned __int128>(static_cast<std::uint64_t>(high)) << 64) | low);
+  totals.memory_max = in.signed_varint();
+  const __int128 bound = static_cast<__int128>(totals.memory_count) << 63;
+  if (totals.memory_sum > bound || totals.memory_sum < -bound)
+    in.fail("its memory sum is impossible");
+  return totals;
+}
+
+void Cell::add(const Measures& seen) {
+  Totals::add(seen);
+  if (std::isfinite(seen.duration) && !duration.try_add(seen.duration)) duration.add(seen.duration);
+  if (std::isfinite(seen.value) && !value.try_add(seen.value)) value.add(seen.value);
+  if (seen.has(Measures::kSite)) sites.add_hash(seen.site);
+  if (seen.has(Measures::kSession)) sessions.add_hash(seen.session);
+  if (seen.has(Measures::kUser)) users.add_hash(seen.user);
+}
+
+// A query fills thousands of cells side by side, which no cache holds; so what will be needed is
+// asked for early, and hashes are computed until it is there.
+void Cell::add(const Observation& seen) {
+  for (std::size_t line = 0; line < sizeof(Cell); line += 64) {
+    __builtin_prefetch(reinterpret_cast<const char*>(this) + line);
+  }
+  const Measures measures(seen);
+  const auto names = breakdowns.look_up({seen.name, seen.country, seen.device, seen.browser});
+  if (measures.has(Measures::kSite)) sites.prefetch(measures.site);
+  if (measures.has(Measures::kSession)) sessions.prefetch(measures.session);
+  duration.prefetch(measures.duration);
+  add(measures);
+  breakdowns.add(names);
+}
+
+void Cell::merge(const Cell& other) {
+  Totals::merge(other);
   duration.merge(other.duration);
   value.merge(other.value);
   sites.merge(other.sites);
@@ -139,21 +192,24 @@ void Cell::merge(const Cell& other) {
   breakdowns.merge(other.breakdowns);
 }
 
+void Cell::merge_stored(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* scratch) {
+  ByteReader in(bytes, kType);
+  const Totals totals = read_totals(in);
+  if (totals.count == 0) return;
+  Totals::merge(totals);
+  for (Histogram* distribution : {&duration, &value}) {
+    distribution->merge(Histogram::read(sketch_bytes(in), scratch));
+  }
+  for (HyperLogLog* set : {&sites, &sessions, &users}) set->merge_stored(sketch_bytes(in));
+  breakdowns.read(in);
+  in.finish();
+}
+
 void Cell::write(Bytes& out) const {
   ByteWriter writer(out);
   writer.fixed(kVersion);
-  writer.varint(count);
+  Totals::write(writer);
   if (count == 0) return;
-  writer.varint(successes);
-  writer.varint(failures);
-  writer.signed_varint(first_time);
-  writer.signed_varint(last_time);
-  writer.varint(memory_count);
-  if (memory_count > 0) {
-    writer.fixed(static_cast<std::uint64_t>(memory_sum));
-    writer.fixed(static_cast<std::int64_t>(memory_sum >> 64));
-    writer.signed_varint(memory_max);
-  }
   write_sketch(duration, out);
   write_sketch(value, out);
   write_sketch(sites, out);
@@ -165,35 +221,16 @@ void Cell::write(Bytes& out) const {
 Cell Cell::read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource) {
   ByteReader in(bytes, kType);
   Cell cell(resource);
-  if (in.fixed<std::uint8_t>() != kVersion) in.fail("its version is unknown");
-  cell.count = in.varint();
-  if (cell.count == 0) {
-    in.finish();
-    return cell;
+  static_cast<Totals&>(cell) = read_totals(in);
+  if (cell.count == 0) return cell;
+  for (Histogram* distribution : {&cell.duration, &cell.value}) {
+    *distribution = Histogram::read(sketch_bytes(in), resource);
   }
-  cell.successes = in.varint();
-  cell.failures = in.varint();
-  if (cell.successes > cell.count || cell.failures > cell.count - cell.successes)
-    in.fail("it counts more outcomes than events");
-  cell.first_time = in.signed_varint();
-  cell.last_time = in.signed_varint();
-  if (cell.first_time > cell.last_time) in.fail("its times are out of order");
-  cell.memory_count = in.varint();
-  if (cell.memory_count > 0) {
-    const auto low = in.fixed<std::uint64_t>();
-    const auto high = in.fixed<std::int64_t>();
-    cell.memory_sum = static_cast<__int128>(
-        (static_cast<unsigned __int128>(static_cast<std::uint64_t>(high)) << 64) | low);
-    cell.memory_max = in.signed_varint();
-    const __int128 bound = static_cast<__int128>(cell.memory_count) << 63;
-    if (cell.memory_sum > bound || cell.memory_sum < -bound)
-      in.fail("its memory sum is impossible");
+  for (HyperLogLog* set : {&cell.sites, &cell.sessions, &cell.users}) {
+    *set = HyperLogLog::read(sketch_bytes(in), resource);
+    // Sets of other parameters, which no cell has, could not be merged.
+    if (set->parameters() != HyperLogLogParameters{}) in.fail("a set has other parameters");
   }
-  cell.duration = read_sketch<Histogram>(in, resource);
-  cell.value = read_sketch<Histogram>(in, resource);
-  cell.sites = read_set(in, resource);
-  cell.sessions = read_set(in, resource);
-  cell.users = read_set(in, resource);
   cell.breakdowns.read(in);
   in.finish();
   return cell;

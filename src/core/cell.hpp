@@ -55,11 +55,29 @@ struct Measures {
   std::uint8_t known = 0;
 };
 
-// Stored format: byte 0 version (1), varint count; if not zero: varint successes, varint failures,
-// signed varint first and last time, memory (varint count, 16-byte sum, signed varint largest),
-// then histogram, histogram, three hyperloglogs (each varint length and bytes), four breakdowns
-// (varint number, then name and varint count, by name).
-class Cell {
+// The counts and sums of a cell.
+struct Totals {
+  std::uint64_t count = 0;
+  std::uint64_t successes = 0;
+  std::uint64_t failures = 0;
+  std::int64_t first_time = 0;  // of no meaning while count is 0
+  std::int64_t last_time = 0;
+  std::uint64_t memory_count = 0;
+  __int128 memory_sum = 0;
+  std::int64_t memory_max = 0;
+
+  void add(const Measures& seen);
+  void merge(const Totals& other);
+  void write(ByteWriter& out) const;
+  static Totals read(ByteReader& in);
+
+ private:
+  void note_time(std::int64_t first, std::int64_t last);
+  void note_memory(std::uint64_t samples, __int128 sum, std::int64_t largest);
+};
+
+// The stored format is in doc/format-cell.md.
+class Cell : public Totals {
  public:
   explicit Cell(std::pmr::memory_resource* resource);
 
@@ -71,30 +89,22 @@ class Cell {
   // Throws Error{kNumericOutOfRange} when a count would pass 2^64 - 1.
   void merge(const Cell& other);
 
+  // The same as merge(read(bytes)), without an object in between; `scratch` gives memory for the
+  // time of the call. After Error{kInvalidBinary} some of the bytes may have been added.
+  void merge_stored(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* scratch);
+
   // Bounds every breakdown; the last step of an aggregate, never in between.
   void fold(std::size_t limit) { breakdowns.fold(limit); }
 
   void write(Bytes& out) const;
   static Cell read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource);
 
-  std::uint64_t count = 0;
-  std::uint64_t successes = 0;
-  std::uint64_t failures = 0;
-  std::int64_t first_time = 0;  // of no meaning while count is 0
-  std::int64_t last_time = 0;
-  std::uint64_t memory_count = 0;
-  __int128 memory_sum = 0;
-  std::int64_t memory_max = 0;
   Histogram duration;
   Histogram value;
   HyperLogLog sites;
   HyperLogLog sessions;
   HyperLogLog users;
   Breakdowns breakdowns;
-
- private:
-  void note_time(std::int64_t first, std::int64_t last);
-  void note_memory(std::uint64_t samples, __int128 sum, std::int64_t largest);
 };
 
 }  // namespace vigil

@@ -35,6 +35,13 @@ CellTable::CellTable(std::pmr::memory_resource* resource, std::size_t batch)
       counted_(resource),
       bytes_(resource) {}
 
+std::uint32_t CellTable::Numbers::append(std::string_view text) {
+  auto* bytes = static_cast<char*>(bytes_.allocate(text.size(), 1));
+  std::copy(text.begin(), text.end(), bytes);
+  texts_.emplace_back(bytes, text.size());
+  return static_cast<std::uint32_t>(texts_.size());
+}
+
 CellTable::Entry CellTable::entry_of(const CellKey& key) {
   Entry entry{};
   std::memcpy(entry.module, key.module.bytes.data(), sizeof(entry.module));

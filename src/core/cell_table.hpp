@@ -60,19 +60,24 @@ class CellTable {
   // Numbers texts in the order in which they came, from 0.
   class Numbers {
    public:
-    explicit Numbers(std::pmr::memory_resource* resource) : map_(resource) {}
+    explicit Numbers(std::pmr::memory_resource* resource)
+        : numbers_(resource), texts_(resource), bytes_(resource) {}
     std::uint32_t of(std::string_view text) {
-      std::uint32_t& number = map_.at(0, text);
-      if (number == 0) number = static_cast<std::uint32_t>(map_.size());
+      std::uint32_t& number = numbers_.at(0, text);
+      if (number == 0) [[unlikely]] {
+        number = append(text);
+      }
       return number - 1;
     }
-    std::string_view text(std::uint32_t number) const {
-      return map_.text_of(map_.entries()[number]);
-    }
-    std::size_t size() const { return map_.size(); }
+    std::string_view text(std::uint32_t number) const { return texts_[number]; }
+    std::size_t size() const { return texts_.size(); }
 
    private:
-    TextMap<std::uint32_t> map_;  // number + 1
+    std::uint32_t append(std::string_view text);
+
+    TextMap<std::uint32_t> numbers_;  // number + 1
+    std::pmr::vector<std::string_view> texts_;
+    std::pmr::monotonic_buffer_resource bytes_;
   };
 
   struct Entry {

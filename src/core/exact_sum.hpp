@@ -34,6 +34,9 @@ class ExactSum {
     if (++pending_ >= kMaxPending) carry();
   }
 
+  // Asks for the memory that adding will need.
+  void prefetch() const noexcept { __builtin_prefetch(limbs_.data()); }
+
   // Adds a normal or zero value where that takes no memory and no carries; otherwise returns false
   // with nothing changed.
   bool try_add(double value) noexcept {

@@ -99,6 +99,17 @@ class Histogram {
     return true;
   }
 
+  // Asks for the memory that adding a normal value will need.
+  void prefetch(double value) const noexcept {
+    const auto bits = std::bit_cast<std::uint64_t>(value);
+    if (bucketed_) {
+      positive_.prefetch(bucket::index_of_normal(bits) >> (bucket::kMaxScale - scale_));
+      sum_.prefetch();
+    } else {
+      __builtin_prefetch(distinct_.data());
+    }
+  }
+
   // Adds all values of another histogram. The result has the smaller scale and limit of both.
   // Error{kNumericOutOfRange}, with nothing changed, when the count would exceed 2^64 - 1.
   void merge(const Histogram& other);

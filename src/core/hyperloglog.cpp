@@ -320,12 +320,20 @@ Point maximum_of(const Function& function, Point point, double floor) {
 HashSet::HashSet(const HashSet& other, std::pmr::memory_resource* resource)
     : slots_(other.slots_, resource), size_(other.size_), has_zero_(other.has_zero_) {}
 
-// Where the value is, or the free slot where it would be.
-std::size_t HashSet::slot_of(std::uint64_t value) const {
+std::size_t HashSet::first_slot_of(std::uint64_t value) const {
   // Multiplicative hashing: the lower bits of a shortened hash are not enough on their own.
   const std::uint64_t mixed = value * 0x9e3779b97f4a7c15;
+  return static_cast<std::size_t>(mixed >> 32) & (slots_.size() - 1);
+}
+
+void HashSet::prefetch(std::uint64_t value) const {
+  if (!slots_.empty()) __builtin_prefetch(&slots_[first_slot_of(value)]);
+}
+
+// Where the value is, or the free slot where it would be.
+std::size_t HashSet::slot_of(std::uint64_t value) const {
   const std::size_t mask = slots_.size() - 1;
-  auto slot = static_cast<std::size_t>(mixed >> 32) & mask;
+  std::size_t slot = first_slot_of(value);
   while (slots_[slot] != 0 && slots_[slot] != value) slot = (slot + 1) & mask;
   return slot;
 }
@@ -419,6 +427,14 @@ HyperLogLog::HyperLogLog(const HyperLogLog& other, std::pmr::memory_resource* re
       max_value_(other.max_value_),
       elements_(other.elements_, resource),
       registers_(other.registers_, resource) {}
+
+void HyperLogLog::prefetch(std::uint64_t hash) const {
+  if (registers_.empty()) {
+    elements_.prefetch(element_of(hash));
+  } else {
+    __builtin_prefetch(&registers_[static_cast<std::size_t>(hash & (registers_.size() - 1))]);
+  }
+}
 
 std::uint64_t HyperLogLog::hash_of(std::span<const std::uint8_t> bytes) {
   return murmur3_x64_128(bytes).low;

@@ -39,6 +39,7 @@ class HashSet {
   // Whether one more can be inserted without memory.
   bool has_room() const { return size_ < slots_.size() / 4 * 3; }
   bool contains(std::uint64_t value) const;
+  void prefetch(std::uint64_t value) const;
   void reserve(std::size_t size);
   void release();  // empties it and gives the memory back
   std::size_t size() const { return size_ + (has_zero_ ? 1 : 0); }
@@ -53,6 +54,7 @@ class HashSet {
   }
 
  private:
+  std::size_t first_slot_of(std::uint64_t value) const;
   std::size_t slot_of(std::uint64_t value) const;
   void resize(std::size_t slots);
 
@@ -85,7 +87,10 @@ class HyperLogLog {
     }
   }
 
-  // The same if it needs no memory; false, and nothing done, if it might.
+  // Asks for the memory that add_hash() will need.
+  void prefetch(std::uint64_t hash) const;
+
+  // add_hash() if it needs no memory; false, and nothing done, if it might.
   bool try_add_hash(std::uint64_t hash) noexcept {
     if (!registers_.empty()) {
       add_register(hash);

@@ -1,4 +1,4 @@
-// A hash table of texts: values by (tag, text), in the order in which they came.
+// A hash table of texts: values by (tag, text).
 #pragma once
 
 #include <algorithm>
@@ -20,12 +20,13 @@ namespace vigil {
 // is a text.
 template <typename Value>
 class TextMap {
- private:
-  // A text padded with zeros, or the hash of a longer one.
-  struct Key {
-    std::uint64_t words[2];
-    std::uint32_t size_and_tag;
-    std::uint32_t offset;  // of a longer one, in texts_
+ public:
+  static constexpr std::uint8_t kTags = 4;
+
+  // What a text is looked up by.
+  class Key {
+   private:
+    friend class TextMap;
 
     std::uint32_t size() const { return size_and_tag / kTags; }
     bool is_long() const { return size() > sizeof(words); }
@@ -34,36 +35,52 @@ class TextMap {
       return ((words[0] ^ other.words[0]) | (words[1] ^ other.words[1]) |
               (size_and_tag ^ other.size_and_tag)) == 0;
     }
-  };
 
- public:
-  static constexpr std::uint8_t kTags = 4;
+    std::uint64_t words[2] = {};  // the text padded with zeros, or the hash of a longer one
+    std::uint32_t size_and_tag = 0;
+    std::uint32_t offset = 0;  // of a longer one, in texts_
+  };
 
   class Entry {
    public:
-    explicit Entry(const Key& key) : key_(key) {}
     std::uint8_t tag() const { return static_cast<std::uint8_t>(key_.size_and_tag & (kTags - 1)); }
-    Value value{};
+    Value value{};  // Value{} in a free place
 
    private:
     friend class TextMap;
     Key key_;
   };
 
-  explicit TextMap(std::pmr::memory_resource* resource)
-      : entries_(resource), slots_(resource), texts_(resource) {}
+  explicit TextMap(std::pmr::memory_resource* resource) : entries_(resource), texts_(resource) {}
 
-  // The value of the text, new ones being Value{}. `tag` is below kTags. Error{kStringTooLong}
-  // beyond 1 GiB, Error{kLimitExceeded} when the long texts together exceed 4 GiB.
-  Value& at(std::uint8_t tag, std::string_view text) {
-    const Key key = key_of(tag, text);
-    if (!slots_.empty()) [[likely]] {
-      const std::size_t mask = slots_.size() - 1;
-      const std::uint32_t* const slots = slots_.data();
-      Entry* const entries = entries_.data() - 1;
-      for (std::size_t at = hash_of(key) & mask; slots[at] != 0; at = (at + 1) & mask) {
-        Entry& entry = entries[slots[at]];
-        if (entry.key_ == key && (!key.is_long() || text_of(entry) == text)) return entry.value;
+  // The value of the text; a new one is Value{}, and must be given another before the next call.
+  // `tag` is below kTags. Error{kStringTooLong} beyond 1 GiB, Error{kLimitExceeded} when the long
+  // texts together exceed 4 GiB.
+  Value& at(std::uint8_t tag, std::string_view text) { return at(key_of(tag, text), text); }
+
+  // The same in steps, for many maps that are larger together than the processor's caches: between
+  // them other things can be done while the memory is on its way.
+  static Key key_of(std::uint8_t tag, std::string_view text) {
+    Key key;
+    key.size_and_tag = static_cast<std::uint32_t>(text.size() * kTags + tag);
+    if (text.size() <= 8) {
+      key.words[0] = padded_word(text.data(), text.size());
+    } else if (text.size() <= 16) {
+      key.words[0] = load<std::uint64_t>(text.data());
+      key.words[1] = padded_word(text.data() + 8, text.size() - 8);
+    } else {
+      hash_long(key, text);
+    }
+    return key;
+  }
+  void prefetch(const Key& key) const {
+    if (!entries_.empty()) __builtin_prefetch(&entries_[first_place(key)]);
+  }
+  Value& at(const Key& key, std::string_view text) {
+    if (!entries_.empty()) [[likely]] {
+      Entry& entry = place_of(key, text);
+      if (entry.value != Value{}) [[likely]] {
+        return entry.value;
       }
     }
     return append(key, text);
@@ -71,13 +88,20 @@ class TextMap {
 
   // Makes room for that many texts.
   void reserve(std::size_t texts) {
-    std::size_t slots = std::max(slots_.size(), kFewestSlots);
-    while (slots < 2 * texts) slots *= 2;
-    if (slots != slots_.size()) rebuild_slots(slots);
+    std::size_t places = std::max(entries_.size(), kFewest);
+    while (!fit(texts, places)) places *= 2;
+    if (places != entries_.size()) rebuild(places);
   }
 
-  std::size_t size() const { return entries_.size(); }
-  const std::pmr::vector<Entry>& entries() const { return entries_; }
+  std::size_t size() const { return size_; }
+
+  // Calls visit(entry) for every text, in no order.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    for (const Entry& entry : entries_) {
+      if (entry.value != Value{}) visit(entry);
+    }
+  }
 
   // Valid until the next at().
   std::string_view text_of(const Entry& entry) const {
@@ -101,8 +125,10 @@ class TextMap {
   std::pmr::memory_resource* resource() const { return entries_.get_allocator().resource(); }
 
  private:
-  static constexpr std::size_t kFewestSlots = 16;
+  static constexpr std::size_t kFewest = 16;
   static constexpr std::size_t kMost = std::numeric_limits<std::uint32_t>::max();
+
+  static bool fit(std::size_t texts, std::size_t places) { return 3 * places >= 4 * texts; }
 
   template <typename Word>
   static std::uint64_t load(const char* from) {
@@ -123,17 +149,7 @@ class TextMap {
            load<std::uint8_t>(text + size - 1) << (8 * (size - 1));
   }
 
-  static Key key_of(std::uint8_t tag, std::string_view text) {
-    const auto tagged = static_cast<std::uint32_t>(text.size() * kTags + tag);
-    if (text.size() <= 8) return {{padded_word(text.data(), text.size()), 0}, tagged, 0};
-    if (text.size() <= 16) {
-      const std::uint64_t rest = padded_word(text.data() + 8, text.size() - 8);
-      return {{load<std::uint64_t>(text.data()), rest}, tagged, 0};
-    }
-    return long_key(tagged, text);
-  }
-
-  [[gnu::noinline]] static Key long_key(std::uint32_t tagged, std::string_view text) {
+  [[gnu::noinline]] static void hash_long(Key& key, std::string_view text) {
     if (text.size() > kMost / kTags) {
       throw Error(Code::kStringTooLong, "text is too long",
                   "It has " + std::to_string(text.size()) + " bytes, the limit is " +
@@ -141,7 +157,8 @@ class TextMap {
     }
     const Hash128 hash =
         murmur3_x64_128({reinterpret_cast<const std::uint8_t*>(text.data()), text.size()});
-    return {{hash.low, hash.high}, tagged, 0};
+    key.words[0] = hash.low;
+    key.words[1] = hash.high;
   }
 
   // Where the program was loaded is not known to those who send texts, so they cannot choose texts
@@ -151,42 +168,51 @@ class TextMap {
     return reinterpret_cast<std::uintptr_t>(&kAnchor) * 0x9e3779b97f4a7c15;
   }
 
-  static std::size_t hash_of(const Key& key) {
+  std::size_t first_place(const Key& key) const {
     const std::uint64_t other =
         key.words[1] ^ (0xa0761d6478bd642f + key.size_and_tag * std::uint64_t{0xe7037ed1a0b428db});
     const auto product = static_cast<unsigned __int128>(key.words[0] ^ seed()) * other;
-    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    const auto hash =
+        static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+    return hash & (entries_.size() - 1);
   }
 
-  [[gnu::noinline]] Value& append(Key key, std::string_view text) {
-    if (2 * (entries_.size() + 1) > slots_.size()) reserve(std::max<std::size_t>(1, 2 * size()));
+  // The entry of the text, or the free one where it belongs.
+  Entry& place_of(const Key& key, std::string_view text) {
+    Entry* const entries = entries_.data();
+    const std::size_t mask = entries_.size() - 1;
+    for (std::size_t at = first_place(key);; at = (at + 1) & mask) {
+      Entry& entry = entries[at];
+      if (entry.value == Value{}) return entry;
+      if (entry.key_ == key && (!key.is_long() || text_of(entry) == text)) return entry;
+    }
+  }
+
+  [[gnu::noinline]] Value& append(const Key& key, std::string_view text) {
+    if (!fit(size_ + 1, entries_.size())) reserve(size_ + 1);
+    Entry& entry = place_of(key, text);
+    entry.key_ = key;
     if (key.is_long()) {
       if (text.size() > kMost - texts_.size())
         throw Error(Code::kLimitExceeded, "too many different texts");
-      key.offset = static_cast<std::uint32_t>(texts_.size());
+      entry.key_.offset = static_cast<std::uint32_t>(texts_.size());
       texts_.insert(texts_.end(), text.begin(), text.end());
     }
-    entries_.emplace_back(key);
-    place(static_cast<std::uint32_t>(entries_.size()));
-    return entries_.back().value;
+    ++size_;
+    return entry.value;
   }
 
-  void place(std::uint32_t number) {
-    const std::size_t mask = slots_.size() - 1;
-    std::size_t at = hash_of(entries_[number - 1].key_) & mask;
-    while (slots_[at] != 0) at = (at + 1) & mask;
-    slots_[at] = number;
+  void rebuild(std::size_t places) {
+    std::pmr::vector<Entry> before(places, entries_.get_allocator());
+    before.swap(entries_);
+    for (const Entry& entry : before) {
+      if (entry.value != Value{}) place_of(entry.key_, text_of(entry)) = entry;
+    }
   }
 
-  void rebuild_slots(std::size_t slots) {
-    slots_.assign(slots, 0);
-    entries_.reserve(slots / 2);
-    for (std::uint32_t number = 1; number <= entries_.size(); ++number) place(number);
-  }
-
-  std::pmr::vector<Entry> entries_;
-  std::pmr::vector<std::uint32_t> slots_;  // entry number + 1, 0 is free; open addressing
+  std::pmr::vector<Entry> entries_;  // open addressing, a power of two of places or none
   std::pmr::vector<char> texts_;
+  std::size_t size_ = 0;
 };
 
 }  // namespace vigil

@@ -119,7 +119,13 @@ Datum vigil_cell_merge(PG_FUNCTION_ARGS) {
   if (PG_ARGISNULL(0) && PG_ARGISNULL(1)) PG_RETURN_NULL();
   return entry([&] {
     auto& state = state_argument<Cell>(fcinfo);
-    if (!PG_ARGISNULL(1)) state.value().merge(*Reading<Cell>(PG_GETARG_DATUM(1)));
+    if (PG_ARGISNULL(1)) return state.datum();
+    if (auto* other = Expanded<Cell>::of(PG_GETARG_DATUM(1))) {
+      state.value().merge(other->value());
+    } else {
+      Scratch scratch;
+      state.value().merge_stored(byte_view(PG_GETARG_DATUM(1)), &scratch);
+    }
     return state.datum();
   });
 }

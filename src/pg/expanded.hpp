@@ -94,15 +94,39 @@ class Expanded {
   Bytes flat_;  // between flat_size and flatten, which PostgreSQL always calls in a pair
 };
 
+// Memory for a small value that is read to be merged with many others: on the stack, then from the
+// context.
+class Scratch final : public std::pmr::memory_resource {
+ public:
+  Scratch() : resource_(CurrentMemoryContext) {}
+  Scratch(const Scratch&) = delete;
+  Scratch& operator=(const Scratch&) = delete;
+
+ private:
+  static constexpr std::size_t kOnStack = 8192;
+
+  void* do_allocate(std::size_t bytes, std::size_t alignment) override {
+    return arena_.allocate(bytes, alignment);
+  }
+  void do_deallocate(void*, std::size_t, std::size_t) override {}
+  bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override {
+    return this == &other;
+  }
+
+  std::array<std::byte, kOnStack> memory_;
+  ContextResource resource_;
+  std::pmr::monotonic_buffer_resource arena_{memory_.data(), memory_.size(), &resource_};
+};
+
 // A value that is only read: the expanded one in place, or a parsed copy of the flat one.
 template <typename T>
 class Reading {
  public:
-  explicit Reading(Datum datum) : resource_(CurrentMemoryContext) {
+  explicit Reading(Datum datum) {
     if (auto* expanded = Expanded<T>::of(datum))
       shared_ = &expanded->value();
     else
-      own_.emplace(T::read(byte_view(datum), &arena_));
+      own_.emplace(T::read(byte_view(datum), &scratch_));
   }
   Reading(const Reading&) = delete;
   Reading& operator=(const Reading&) = delete;
@@ -111,11 +135,7 @@ class Reading {
   const T* operator->() const { return &**this; }
 
  private:
-  // Most values are small and read to be merged with many others: their memory is on the stack.
-  static constexpr std::size_t kOnStack = 8192;
-  std::array<std::byte, kOnStack> memory_;
-  ContextResource resource_;
-  std::pmr::monotonic_buffer_resource arena_{memory_.data(), memory_.size(), &resource_};
+  Scratch scratch_;
   std::optional<T> own_;
   const T* shared_ = nullptr;
 };

@@ -41,6 +41,9 @@ std::optional<Bytes> merged(const Bytes& one, const Bytes& other) {
   try {
     Cell result = Cell::read(one, heap());
     result.merge(Cell::read(other, heap()));
+    Cell stored = Cell::read(one, heap());
+    stored.merge_stored(other, heap());
+    require(bytes_of(stored) == bytes_of(result));
     return bytes_of(result);
   } catch (const vigil::Error& error) {
     require(error.code() == vigil::Code::kNumericOutOfRange ||

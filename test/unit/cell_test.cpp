@@ -171,7 +171,7 @@ TEST(Cell, OrderDoesNotMatter) {
       Cell stored = Cell::read(bytes_of(parts.back()), heap());
       parts.pop_back();
       if (random() % 2 == 0) {
-        parts[into].merge(stored);
+        parts[into].merge_stored(bytes_of(stored), heap());
       } else {
         stored.merge(parts[into]);
         parts[into] = std::move(stored);
