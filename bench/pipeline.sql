@@ -1,5 +1,6 @@
--- Ingest and rollup against plain SQL doing the same. Variables: rows, repeats.
+-- Ingest and rollup against plain SQL doing the same. Variables: rows (100,000), repeats.
 \set QUIET on
+\if :{?rows} \else \set rows 100000 \endif
 SET client_min_messages = warning;
 DROP DATABASE IF EXISTS pipeline;
 CREATE DATABASE pipeline;
