@@ -55,6 +55,11 @@ CREATE OR REPLACE FUNCTION vigil.cardinality(hyperloglog vigil.hyperloglog) RETU
 COMMENT ON FUNCTION vigil.cardinality(vigil.hyperloglog) IS
   'Number of different values: exact up to 512, then estimated with a standard error of 1.6 %. 2^63 or more: SQLSTATE 22003.';
 
+CREATE OR REPLACE FUNCTION vigil.original_cardinality(hyperloglog vigil.hyperloglog) RETURNS double precision
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_hyperloglog_original_cardinality';
+COMMENT ON FUNCTION vigil.original_cardinality(vigil.hyperloglog) IS
+  'The number that postgresql-hll''s hll_cardinality tells of the same set: less precise than vigil.cardinality, to compare with figures that were made there.';
+
 CREATE OR REPLACE FUNCTION vigil.relative_error(hyperloglog vigil.hyperloglog) RETURNS double precision
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_hyperloglog_relative_error';
 COMMENT ON FUNCTION vigil.relative_error(vigil.hyperloglog) IS

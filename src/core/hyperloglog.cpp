@@ -502,6 +502,28 @@ double HyperLogLog::cardinality() const {
   return share == 1 ? raw : (1 - share) * linear + share * raw;
 }
 
+double HyperLogLog::original_cardinality() const {
+  if (registers_.empty()) {
+    if (!is_short() || elements_.empty()) return static_cast<double>(elements_.size());
+    HyperLogLog raised(*this, registers_.get_allocator().resource());
+    raised.to_registers();
+    return raised.original_cardinality();
+  }
+  const auto size = static_cast<double>(registers_.size());
+  double sum = 0;
+  for (const std::uint8_t value : registers_) sum += std::ldexp(1.0, -value);
+  const double alpha = parameters_.log2m == 4   ? 0.673
+                       : parameters_.log2m == 5 ? 0.697
+                       : parameters_.log2m == 6 ? 0.709
+                                                : 0.7213 / (1 + 1.079 / size);
+  const double estimate = alpha * size * size / sum;
+  const auto free = static_cast<double>(std::count(registers_.begin(), registers_.end(), 0));
+  if (free > 0 && estimate < 2.5 * size) return size * std::log(size / free);
+  // As many values as there are registers times what a register tells apart would collide.
+  const double most = std::ldexp(size, (1 << parameters_.regwidth) - 1 - 1);
+  return estimate <= most / 30 ? estimate : -most * std::log(1 - estimate / most);
+}
+
 double HyperLogLog::relative_error() const {
   return is_exact() ? 0 : 1.04 / std::sqrt(std::ldexp(1, parameters_.log2m));
 }

@@ -291,6 +291,14 @@ Datum vigil_hyperloglog_cardinality(PG_FUNCTION_ARGS) {
   });
 }
 
+PG_FUNCTION_INFO_V1(vigil_hyperloglog_original_cardinality);
+Datum vigil_hyperloglog_original_cardinality(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    const Reading<HyperLogLog> set(PG_GETARG_DATUM(0));
+    return Float8GetDatum(set->original_cardinality());
+  });
+}
+
 PG_FUNCTION_INFO_V1(vigil_hyperloglog_relative_error);
 Datum vigil_hyperloglog_relative_error(PG_FUNCTION_ARGS) {
   return entry([&] {

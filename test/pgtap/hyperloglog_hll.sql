@@ -23,6 +23,8 @@ CREATE TEMP TABLE told AS
 SELECT size, log2m, hll_cardinality(ours::bytea::hll) AS theirs, vigil.cardinality(ours::bytea::vigil.hyperloglog) AS ours,
        vigil.relative_error(ours::bytea::vigil.hyperloglog) AS error, size BETWEEN 0.45 * 2 ^ log2m AND 7 * 2 ^ log2m AS differ FROM built;
 SELECT ok(abs(ours - theirs) <= 0.5 + 0.0001 * theirs, format('hll: the same number from %s texts: %s, log2m %s', size, theirs, log2m)) FROM told WHERE NOT differ;
+SELECT ok(abs(vigil.original_cardinality(b.ours) / t.theirs - 1) <= 0.0001, format('hll: its number from %s texts, within 0.01 %%: %s, log2m %s', size, t.theirs, log2m))
+FROM told t JOIN built b USING (size, log2m);
 SELECT ok(abs(ours / theirs - 1) <= 4 * error, format('hll: as near as can be expected from %s texts: %s and %s, log2m %s', size, theirs, ours, log2m)) FROM told WHERE differ;
 
 -- Its default parameters: log2m 11, whole hashes while there are few; so all four kinds.
@@ -31,6 +33,10 @@ FROM unnest('{0,1,2,100,160,161,400,1000,50000}'::integer[]) AS size;
 SELECT is((SELECT array_agg(DISTINCT get_byte(hll_send(theirs), 0) & 15) FROM defaults), '{1,2,3,4}', 'hll: empty, explicit, sparse and full');
 SELECT is(hll_send(theirs)::vigil.hyperloglog::bytea, hll_send(theirs), 'hll: its bytes come back with its parameters: ' || size) FROM defaults;
 SELECT is(vigil.cardinality(hll_send(theirs)::vigil.hyperloglog), round(hll_cardinality(theirs))::bigint, 'hll: and tell the same number: ' || size) FROM defaults;
+SELECT ok(abs(vigil.original_cardinality(hll_send(theirs)::vigil.hyperloglog) - hll_cardinality(theirs)) <= 0.0001 * hll_cardinality(theirs), 'hll: within 0.01 %: ' || size) FROM defaults;
+-- Many values in few registers: where a register can tell no more.
+SELECT ok(abs(vigil.original_cardinality(hll_send(h)::vigil.hyperloglog) / hll_cardinality(h) - 1) <= 0.0001, format('hll: within 0.01 %%, log2m %s, regwidth %s: %s', m, w, hll_cardinality(h)))
+FROM unnest('{4,5,6,8}'::integer[]) AS m, unnest('{4,5}'::integer[]) AS w, LATERAL (SELECT hll_add_agg(hll_hash_bigint(n), m, w, 0, 1) AS h FROM numbers) AS t;
 SELECT is((SELECT vigil.merge_agg(hll_send(theirs)::vigil.hyperloglog)::bytea FROM defaults WHERE size <= 160), (SELECT hll_send(theirs) FROM defaults WHERE size = 160), 'hll: they merge');
 
 -- Hashes of each type it has a function for.
