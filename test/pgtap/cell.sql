@@ -1,7 +1,7 @@
 -- vigil.cell: everything a rollup keeps, in one pass; merging, folding, parallel plans, windows, bytes.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(50);
+SELECT plan(51);
 
 CREATE TEMP TABLE seen (at timestamptz, name text, success boolean, duration float8, value float8, memory bigint, site uuid,
                         session text, usr text, country text, device text, browser text);
@@ -68,6 +68,11 @@ SELECT is((SELECT vigil.merge_agg(c ORDER BY part)::text FROM parts), (SELECT c:
 SELECT is((SELECT vigil.merge_agg(c ORDER BY part DESC)::text FROM parts), (SELECT vigil.merge_agg(c ORDER BY md5(part::text))::text FROM parts), 'S0-58: in any order');
 SELECT is((SELECT vigil.merge_agg(c)::text FROM (SELECT c FROM parts UNION ALL SELECT NULL) t), (SELECT c::text FROM whole), 'S0-58: merging null changes nothing');
 SELECT is((SELECT vigil.merge_agg(NULL::vigil.cell)::text), NULL, 'S0-58: merging only null gives null');
+
+SELECT is((SELECT vigil.cell_breakdown(vigil.merge_agg(c), 'countries') FROM (
+             SELECT vigil.cell_agg('2026-01-01 00:00+00', 'n', NULL, NULL, NULL, NULL, NULL, NULL, NULL, country, NULL, NULL) AS c
+             FROM (VALUES (1, 'a'), (2, 'a'), (2, 'a'), (2, 'b'), (2, 'b'), (2, 'b')) AS t (day, country) GROUP BY day) AS days),
+  '{"a": 3, "b": 3}', 'S0-64: breakdowns merge name by name');
 
 -- Two aggregates that share a state, windows, parallel plans ----------------------------------------------------
 

@@ -36,7 +36,7 @@ SELECT is(pg_temp.seed('t', 'n', repeat('🎉', 250) || 'b'), pg_temp.seed('t', 
 SELECT isnt(pg_temp.seed('t', 'n', repeat('🎉', 249) || 'ab'), pg_temp.seed('t', 'n', repeat('🎉', 249) || 'ac'), 'D-31: unit 500 counts');
 SELECT is(pg_temp.seed('t', 'n', repeat('a', 499) || '🎉'), left(encode(sha256(convert_to('t:n:' || repeat('a', 499) || U&'\FFFD', 'UTF8')), 'hex'), 32),
   'D-31: half a character at the cut is hashed as U+FFFD, as the seed does');
-SELECT matches(pg_temp.seed('', '', ''), '^[0-9a-f]{32}$', 'S0-31: 32 hexadecimal digits, also of empty texts');
+SELECT matches(pg_temp.seed('', '', ''), '^[0-9a-f]{32}$', 'S0-31, C-18: 32 hexadecimal digits, also of empty texts');
 
 SELECT is(vigil.fingerprint(NULL, 'n', 'm', 's'), NULL, 'S0-31: null without a type');
 SELECT is(vigil.fingerprint('t', NULL, 'm', 's'), NULL, 'S0-31: null without a name');

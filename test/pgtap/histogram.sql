@@ -8,7 +8,7 @@ CREATE TEMP TABLE many AS SELECT n, exp(ln(10) * (n * 7919 % 10007) / 2000.0) * 
 FROM generate_series(1, 10000) AS n;
 
 SELECT is((SELECT vigil.percentile(vigil.histogram_agg(x), p) FROM ten), (SELECT percentile_disc(p) WITHIN GROUP (ORDER BY x) FROM ten),
-  format('S0-50: fraction %s equals percentile_disc', p))
+  format('S0-50, C-19: fraction %s equals percentile_disc', p))
 FROM unnest('{0,0.01,0.1,0.5,0.51,0.9,0.95,0.99,1}'::float8[]) AS p;
 SELECT results_eq('SELECT vigil.percentile(h, 0.5), vigil.percentile(h, 0.95), vigil.percentile(h, 0.99) FROM (SELECT vigil.histogram_agg(x) AS h FROM ten) t',
   'VALUES (22::float8, 400::float8, 400::float8)', 'S0-50: 22, 400 and 400');

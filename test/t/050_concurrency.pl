@@ -151,7 +151,7 @@ $one->(qq{SELECT vigil.track_error('{"moduleId": "$loud", "errorType": "api", "e
 $one->('CREATE TABLE evaluations (opened bigint)');
 $together->(20, 1, 'INSERT INTO evaluations SELECT vigil.evaluate_alerts();', 'S0-108 20 sessions evaluate at once');
 is($one->(q{SELECT count(*), sum(opened) FROM evaluations}), '20|1', 'S0-108 one of them opened an alert');
-is($one->(q{SELECT count(*), min(status), min(current_value) FROM vigil.module_alerts}), '1|active|11.00', 'S0-108 there is one alert');
+is($one->(q{SELECT count(*), min(status), min(current_value) FROM vigil.module_alerts}), '1|active|11.00', 'S0-108, D-50 there is one alert');
 is($one->(q{SELECT count(*) FROM vigil.outbox}), 1, 'S0-108 and one notification');
 $one->('DELETE FROM vigil.errors WHERE error_name = \'Loud\'; TRUNCATE evaluations');
 $together->(20, 1, 'INSERT INTO evaluations SELECT vigil.evaluate_alerts();', 'S0-108 20 sessions evaluate when it is over');
