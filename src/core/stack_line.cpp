@@ -1,0 +1,120 @@
+#include "core/stack_line.hpp"
+
+namespace vigil::stack {
+namespace {
+
+constexpr std::size_t kMaxDigits = 9;
+
+bool opens(char c) { return c == '(' || c == '[' || c == '{' || c == '<'; }
+bool closes(char c) { return c == ')' || c == ']' || c == '}' || c == '>'; }
+
+std::int32_t number_of(std::string_view digits) {
+  std::int32_t value = 0;
+  for (const char c : digits) value = value * 10 + (c - '0');
+  return value;
+}
+
+}  // namespace
+
+std::size_t Scan::closing(std::string_view text, std::size_t open) {
+  std::size_t depth = 0;
+  for (std::size_t at = open; at < text.size(); ++at) {
+    ++work_;
+    if (text[at] == '(') ++depth;
+    if (text[at] == ')' && --depth == 0) return at;
+  }
+  return kNowhere;
+}
+
+std::size_t Scan::opening(std::string_view text, std::size_t close) {
+  std::size_t depth = 0;
+  for (std::size_t at = close + 1; at-- > 0;) {
+    ++work_;
+    if (text[at] == ')') ++depth;
+    if (text[at] == '(' && --depth == 0) return at;
+  }
+  return kNowhere;
+}
+
+bool Scan::has_free_blank(std::string_view text) {
+  std::size_t depth = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    ++work_;
+    if (opens(text[at])) ++depth;
+    if (closes(text[at]) && depth > 0 && (at == 0 || text[at - 1] != '-')) --depth;
+    if (is_blank(text[at]) && depth == 0) return true;
+  }
+  return false;
+}
+
+std::string_view trim(std::string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+bool take_front(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+
+bool take_back(std::string_view& text, std::string_view suffix) {
+  if (!text.ends_with(suffix)) return false;
+  text.remove_suffix(suffix.size());
+  return true;
+}
+
+bool take_number(std::string_view& text, std::int32_t& value) {
+  std::size_t size = 0;
+  while (size < text.size() && size <= kMaxDigits && is_digit(text[size])) ++size;
+  if (size == 0 || size > kMaxDigits) return false;
+  value = number_of(text.substr(0, size));
+  text.remove_prefix(size);
+  return true;
+}
+
+bool take_last_number(std::string_view& text, std::int32_t& value) {
+  std::size_t size = 0;
+  while (size < text.size() && size <= kMaxDigits && is_digit(text[text.size() - size - 1])) ++size;
+  if (size == 0 || size > kMaxDigits) return false;
+  value = number_of(text.substr(text.size() - size));
+  text.remove_suffix(size);
+  return true;
+}
+
+bool split_place(std::string_view text, Place& place) {
+  place = {text};
+  std::string_view rest = text;
+  std::int32_t last = 0;
+  if (!take_last_number(rest, last) || !take_back(rest, ":")) return false;
+  place = {rest, last};
+  std::int32_t first = 0;
+  if (take_last_number(rest, first) && take_back(rest, ":")) place = {rest, first, last};
+  return true;
+}
+
+bool begins_place(std::string_view text) {
+  if (text.starts_with('/') || text.starts_with("./") || text.starts_with("../") ||
+      text.starts_with("\\\\") || text.starts_with('<')) {
+    return true;
+  }
+  constexpr std::size_t kMaxScheme = 32;
+  for (std::size_t at = 0; at < text.size() && at < kMaxScheme; ++at) {
+    const char c = text[at];
+    if (c == ':')
+      return at > 0 && at + 1 < text.size() && !is_digit(text[at + 1]) && text[at + 1] != ' ';
+    const bool of_scheme =
+        is_letter(c) || (at > 0 && (is_digit(c) || c == '-' || c == '+' || c == '.'));
+    if (!of_scheme) return false;
+  }
+  return false;
+}
+
+void set_place(StackFrame& frame, const Place& place) {
+  frame.file = place.file;
+  frame.line = place.line;
+  frame.column = place.column;
+}
+
+}  // namespace vigil::stack
