@@ -859,7 +859,7 @@ class Scanner {
     numbered(at, prefix);
     return absorb(to);
   }
-  // blk_1 blk_2 is a list as 1 2 is.
+  // job_1 job_2 is a list as 1 2 is.
   void numbered(std::size_t from, std::size_t to) {
     const std::string_view prefix = piece(from, to);
     if (!prefix.empty() && last_ == Kind::kNumber && prefix == prefix_ &&

@@ -5,7 +5,7 @@ SELECT plan(34);
 
 SELECT is(vigil.message_template(message), template, message)
 FROM (VALUES
-  ('Found child 6790 in slot -7', 'Found child <num> in slot <num>'),
+  ('Worker 6790 took slot -7', 'Worker <num> took slot <num>'),
   ('session 550e8400-e29b-41d4-a716-446655440000 of bob@example.com', 'session <uuid> of <email>'),
   ('GET https://api.example.com/v1/users/42?x=1 took 5000ms', 'GET <url> took <duration>'),
   ('connect ECONNREFUSED 127.0.0.1:5432', 'connect ECONNREFUSED <host>'),

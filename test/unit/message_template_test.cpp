@@ -71,14 +71,14 @@ TEST(MessageTemplate, Numbers) {
 TEST(MessageTemplate, ListsAreOneValue) {
   expect_all({{"[1, 2, 3]", "[<num>]"},
               {"[1]", "[<num>]"},
-              {"delete blk_1 blk_-2 blk_3", "delete blk_<num>"},
+              {"delete part_1 part_-2 part_3", "delete part_<num>"},
               {"10.0.0.1, 10.0.0.2:80", "<host>"},
               {"1 a 2", "<num> a <num>"}});
 }
 
 TEST(MessageTemplate, Identifiers) {
-  expect_all({{"block blk_-12", "block blk_<num>"},
-              {"block blk_12", "block blk_<num>"},
+  expect_all({{"block part_-12", "block part_<num>"},
+              {"block part_12", "block part_<num>"},
               {"commit 3f786850e387550fdab836ed7e6dc881de23001b", "commit <num>"},
               {"order ord_8fK2jd9", "order ord_<num>"},
               {"pod web-7d9f8b6c5-xk2lp", "pod web-<num>"},
@@ -162,7 +162,7 @@ TEST(MessageTemplate, CodesTellErrorsApart) {
 }
 
 TEST(MessageTemplate, WhoComesFromAnAddressIsAValue) {
-  expect_all({{"Failed password for root from 10.0.0.1", "Failed password for <val> from <host>"},
+  expect_all({{"Login refused for root from 10.0.0.1", "Login refused for <val> from <host>"},
               {"Invalid user admin7 from 10.0.0.1", "Invalid user <val> from <host>"},
               {"user unknown", "user unknown"},
               {"disconnected by user", "disconnected by user"}});
@@ -172,7 +172,8 @@ TEST(MessageTemplate, KeysAreGolden) {
   EXPECT_EQ(key(""), "t1_00000000000000000000000000000000");
   EXPECT_EQ(key("slot 7"), key("slot <num>"));
   EXPECT_EQ(key("slot 7"), "t1_0f8a3102d445b48a40fe19a6a01c374a");
-  EXPECT_EQ(key("Received block blk_-1 of size 67108864 from /10.0.0.1:50010"), "t1_fb15564ff7c250ca481f234700ae88e8");
+  EXPECT_EQ(key("Copied part p_-17 of 12 MB from /10.0.0.1:8020"),
+            "t1_326941b0e636e22c9f8fddac7be63ee9");
 }
 
 TEST(MessageTemplate, OnlyTheBeginningCounts) {
