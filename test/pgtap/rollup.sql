@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 \ir include/recompute.sql
-SELECT plan(91);
+SELECT plan(97);
 
 -- Half a year of partitions around the clock changes of Berlin, and now.
 UPDATE vigil.partition_policy SET past = '400 days';
@@ -50,6 +50,15 @@ SELECT vigil.rollup(100000) \g /dev/null
 SELECT is_empty($$(SELECT c.module_id, c.resolution, c.bucket, c.version_id, c.event_type, c.subject, c.cell::text FROM vigil.cells c EXCEPT ALL SELECT * FROM cells)
   UNION ALL (SELECT * FROM cells EXCEPT ALL SELECT c.module_id, c.resolution, c.bucket, c.version_id, c.event_type, c.subject, c.cell::text FROM vigil.cells c)$$,
   'S0-57: run twice, every cell has the same bytes');
+SELECT is_empty($$WITH one_by_one AS (
+    SELECT m.module_id, r.version_id, r.event_type, r.subject, r.bucket, r.cell::text
+    FROM (SELECT DISTINCT module_id FROM vigil.facts) m, LATERAL vigil.raw_cells(m.module_id, now() - interval '20 hours', now()) r),
+  together AS (SELECT r.module_id, r.version_id, r.event_type, r.subject, r.bucket, r.cell::text FROM vigil.raw_cells(now() - interval '20 hours', now()) r)
+  (SELECT * FROM one_by_one EXCEPT ALL SELECT * FROM together) UNION ALL (SELECT * FROM together EXCEPT ALL SELECT * FROM one_by_one)$$,
+  'S0-57: cells of all modules in one pass are those of each');
+SELECT is((SELECT sum(vigil.cell_count(cell)) FROM vigil.raw_cells('-infinity', 'infinity')), (SELECT count(*)::numeric FROM vigil.facts), 'S0-57: and count every fact');
+SELECT is_empty(format('SELECT FROM vigil.raw_cells(%s)', arguments), 'S0-57: no cells for ' || arguments)
+FROM unnest(ARRAY[$$NULL, now()$$, $$now(), now() - interval '1 day'$$, $$'11111111-1111-4111-8111-111111111111', NULL, now()$$, $$gen_random_uuid(), '-infinity', 'infinity'$$]) AS arguments;
 SELECT throws_ok(format('SELECT vigil.rollup(%s)', n), '22023', NULL, 'S0-57: max_minutes ' || n || ' is refused') FROM unnest('{0,-1,NULL::integer}'::text[]) AS n;
 
 -- Late, deleted, updated, truncated, copied -----------------------------------------------------------------
