@@ -162,11 +162,13 @@ bool Parser::read_at(std::string_view line) {
     placeable_ = false;
     return true;
   }
-  if (read_net(scan_, text, frame, true)) {
+  if (!text.ends_with(')') && read_net(scan_, text, frame, true)) {
     add(Language::kNet, frame);
     return true;
   }
   if (foreign) return false;
+  // Kotlin/Native: `at 0   bank.kexe   0x1 kfun:main() + 2 (/src/main.kt:3:5)`
+  if (!text.empty() && is_digit(text.front()) && read_numbered(text)) return true;
   frame = {};
   frame.raw = line;
   if (read_jvm(scan_, text, frame)) {

@@ -5,11 +5,14 @@ namespace vigil::stack {
 namespace {
 
 bool is_anonymous(std::string_view name) {
+  constexpr std::size_t kLongest = 20;
+  if (name.empty()) return true;
+  if (name.size() > kLongest) return name.ends_with(".<anonymous>");
   for (const std::string_view none :
-       {"", "?", "<anonymous>", "<unknown>", "anonymous", "Anonymous function", "global code",
+       {"?", "<anonymous>", "<unknown>", "anonymous", "Anonymous function", "global code",
         "Global code", "module code", "eval code", "eval", "(null)", "()", "<eval>", "<global>",
         "<anonymous function>", "(anonymous)", "(anonymous function)"}) {
-    if (name == none) return true;
+    if (name.front() == none.front() && name == none) return true;
   }
   return name.ends_with(".<anonymous>");
 }

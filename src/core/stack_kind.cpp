@@ -7,13 +7,18 @@
 namespace vigil::stack {
 namespace {
 
+// The first letter tells most texts apart without a call.
 bool begins_with_any(std::string_view text, std::span<const std::string_view> prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(),
-                     [&](std::string_view prefix) { return text.starts_with(prefix); });
+  return !text.empty() &&
+         std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view prefix) {
+           return prefix.front() == text.front() && text.starts_with(prefix);
+         });
 }
 
 bool is_any(std::string_view text, std::span<const std::string_view> names) {
-  return std::find(names.begin(), names.end(), text) != names.end();
+  return !text.empty() && std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+    return name.front() == text.front() && name == text;
+  });
 }
 
 constexpr std::string_view kLibraryFolders[] = {"node_modules",
@@ -138,6 +143,8 @@ FrameKind kind_of_path(Scan& scan, std::string_view path, Language language) {
 }
 
 FrameKind kind_of_script(std::string_view file) {
+  if (file.starts_with('/') || file.starts_with("http") || file.starts_with("file:"))
+    return FrameKind::kApp;
   if (begins_with_any(file, kScriptRuntime)) return FrameKind::kRuntime;
   if (begins_with_any(file, kExtensionSchemes)) return FrameKind::kLibrary;
   const bool core =

@@ -53,18 +53,6 @@ std::string_view trim(std::string_view text) {
   return text;
 }
 
-bool take_front(std::string_view& text, std::string_view prefix) {
-  if (!text.starts_with(prefix)) return false;
-  text.remove_prefix(prefix.size());
-  return true;
-}
-
-bool take_back(std::string_view& text, std::string_view suffix) {
-  if (!text.ends_with(suffix)) return false;
-  text.remove_suffix(suffix.size());
-  return true;
-}
-
 bool take_number(std::string_view& text, std::int32_t& value) {
   std::size_t size = 0;
   while (size < text.size() && size <= kMaxDigits && is_digit(text[size])) ++size;

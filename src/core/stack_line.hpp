@@ -70,8 +70,16 @@ inline bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c 
 inline bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 std::string_view trim(std::string_view text);
-bool take_front(std::string_view& text, std::string_view prefix);
-bool take_back(std::string_view& text, std::string_view suffix);
+inline bool take_front(std::string_view& text, std::string_view prefix) {
+  if (!text.starts_with(prefix)) return false;
+  text.remove_prefix(prefix.size());
+  return true;
+}
+inline bool take_back(std::string_view& text, std::string_view suffix) {
+  if (!text.ends_with(suffix)) return false;
+  text.remove_suffix(suffix.size());
+  return true;
+}
 // A number of at most nine digits at the front or the back of the text.
 bool take_number(std::string_view& text, std::int32_t& value);
 bool take_last_number(std::string_view& text, std::int32_t& value);

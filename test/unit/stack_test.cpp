@@ -685,6 +685,23 @@ TEST(Stack, TabsInPaths) {
 )~");
 }
 
+TEST(Stack, KotlinNative) {
+  EXPECT_EQ(shown(R"~(Uncaught Kotlin exception: kotlin.Exception: x
+    at 0   bank.kexe   0x1 kfun:main() + 2 (/src/main.kt:3:5)
+    at 1   bank.kexe   0x2 kfun:a#b(){} + 3 )~"),
+            "kfun:main | /src/main.kt | 3 | 5 | app +\nkfun:a#b(){} | - | - | - | native\n");
+}
+
+TEST(Stack, ReactNativeAndMonoWithoutFiles) {
+  EXPECT_EQ(shown(R"~(Error: x
+    at render(/home/bank/src/Ledger.js:78:24)
+    at Foo.Bar () in <filename unknown>:0
+    at [object Object].every [as _onTimeout] (/srv/bank (old)/test.coffee:36:3))~"),
+            "render | /home/bank/src/Ledger.js | 78 | 24 | app +\n"
+            "Foo.Bar | - | - | - | app +\n"
+            "[object Object].every | /srv/bank (old)/test.coffee | 36 | 3 | app +\n");
+}
+
 TEST(Stack, ShowsTheLinesThatAreTheFrame) {
   const auto frames = parsed("goroutine 1:\nmain.f()\n\t/a/b.go:3 +0x1\nmain.g()\n\t/a/c.go:4\n");
   ASSERT_EQ(frames.size(), 2U);
