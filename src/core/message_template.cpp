@@ -15,7 +15,7 @@ enum : std::uint8_t {
   kDigit = 4,
   kLetter = 8,  // also _ and what is not ASCII
   kHex = 16,
-  kMark = 32,  // makes a chunk worth a second look: / \ @ : .
+  kMark = 32,     // makes a chunk worth a second look: / \ @ : .
   kSpecial = 64,  // ends a value
   kDot = 128,
 };
@@ -164,22 +164,26 @@ class TextSink {
 class HashSink {
  public:
   void write(std::string_view text) {
-    size_ += text.size();
-    while (!text.empty()) {
-      const std::size_t some = std::min(text.size(), sizeof(block_) - used_);
-      std::memcpy(block_ + used_, text.data(), some);
+    while (text.size() > kBuffer - used_) {
+      const std::size_t some = kBuffer - used_;
+      std::memcpy(buffer_ + used_, text.data(), some);
       text.remove_prefix(some);
       used_ += some;
-      if (used_ == sizeof(block_)) mix();
+      mix();
+      used_ = 0;
     }
+    std::memcpy(buffer_ + used_, text.data(), text.size());
+    used_ += text.size();
   }
   void looked() {}
   Hash128 finish() {
     using namespace murmur3_detail;
-    std::memset(block_ + used_, 0, sizeof(block_) - used_);
-    const Hash128 words = load();
-    std::uint64_t low = low_ ^ mix_low(words.low) ^ size_;
-    std::uint64_t high = high_ ^ mix_high(words.high) ^ size_;
+    const std::size_t size = mixed_ + used_;
+    const std::size_t tail = mix();
+    std::memset(buffer_ + used_, 0, kBlock);
+    const Hash128 words = load(tail);
+    std::uint64_t low = low_ ^ mix_low(words.low) ^ size;
+    std::uint64_t high = high_ ^ mix_high(words.high) ^ size;
     low += high;
     high += low;
     low = murmur3_detail::finish(low);
@@ -189,25 +193,33 @@ class HashSink {
   }
 
  private:
-  Hash128 load() const {
+  static constexpr std::size_t kBlock = 16;
+  static constexpr std::size_t kBuffer = 16 * kBlock;
+
+  Hash128 load(std::size_t at) const {
     Hash128 words;
-    std::memcpy(&words.low, block_, sizeof(words.low));
-    std::memcpy(&words.high, block_ + sizeof(words.low), sizeof(words.high));
+    std::memcpy(&words.low, buffer_ + at, sizeof(words.low));
+    std::memcpy(&words.high, buffer_ + at + sizeof(words.low), sizeof(words.high));
     return words;
   }
-  void mix() {
+  // Takes the whole blocks; returns where the rest begins.
+  std::size_t mix() {
     using namespace murmur3_detail;
-    const Hash128 words = load();
-    low_ = (std::rotl(low_ ^ mix_low(words.low), 27) + high_) * 5 + 0x52dce729;
-    high_ = (std::rotl(high_ ^ mix_high(words.high), 31) + low_) * 5 + 0x38495ab5;
-    used_ = 0;
+    std::size_t at = 0;
+    for (; used_ - at >= kBlock; at += kBlock) {
+      const Hash128 words = load(at);
+      low_ = (std::rotl(low_ ^ mix_low(words.low), 27) + high_) * 5 + 0x52dce729;
+      high_ = (std::rotl(high_ ^ mix_high(words.high), 31) + low_) * 5 + 0x38495ab5;
+    }
+    mixed_ += at;
+    return at;
   }
 
   std::uint64_t low_ = 0;
   std::uint64_t high_ = 0;
-  std::uint8_t block_[16];
+  std::uint8_t buffer_[kBuffer + kBlock];  // the last block is for the zeros after the rest
   std::size_t used_ = 0;
-  std::size_t size_ = 0;
+  std::size_t mixed_ = 0;
 };
 
 class CountSink {
@@ -351,10 +363,11 @@ class Scanner {
   bool is_code(std::size_t from, std::size_t to) {
     if (record_ || to - from > 6 || !follows_word(from, " :=#(")) return false;
     const Word word(word_);
-    if (!among(word, kCodes)) return false;
+    const bool failed = word_ == "with" && before_word_ == "failed";
+    if (!failed && !among(word, kCodes)) return false;
     if (word == Word("error") && byte(word_end_) == ':') return false;
-    const bool status =
-        word == Word("status") || word == Word("http") || Word(before_word_) == Word("status");
+    const bool status = failed || word == Word("status") || word == Word("http") ||
+                        Word(before_word_) == Word("status");
     return !status || (to - from == 3 && one_of(from, "45"));
   }
 
@@ -656,6 +669,8 @@ class Scanner {
         !(follows_word(at_, " ") && among(Word(word_), kValueNouns)))
       return false;
     if (before == '=' && among(Word(word_), kTellingKeys)) return false;
+    // KeyError: 'name' says which.
+    if (before == ':' && (word_.ends_with("Error") || word_.ends_with("Exception"))) return false;
     const char quote = byte(at_);
     std::size_t end = at_ + 1;
     while (end < text_.size() && (byte(end) != quote || (is_word(end - 1) && is_word(end + 1))))
@@ -914,7 +929,8 @@ class Scanner {
       std::size_t after = unit;
       while (after < unit + 13 && (kind_at(after) & kLetter)) ++after;
       const Word folded(piece(unit, after));
-      if (after - unit > gap && !(kind_at(after) & kLetter)) {
+      // One letter after a blank is a word, and after many digits the end of a hash.
+      if (after - unit > (gap != 0 || to - from > 6 ? 1u : 0u) && !(kind_at(after) & kLetter)) {
         if (among(folded, kDurations)) {
           if (!is_digit(after)) return emit(Kind::kDuration, after);
           const std::size_t rest = gap == 0 ? compound(after) : kNone;

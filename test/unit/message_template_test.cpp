@@ -125,7 +125,10 @@ TEST(MessageTemplate, UnitsBelongToTheNumber) {
     EXPECT_EQ(template_of(text), "<duration>") << text;
   for (const std::string_view text : {"64 KB", "64.5KiB", "12 bytes", "1,024 MB", "5G"})
     EXPECT_EQ(template_of(text), "<size>") << text;
-  expect_all({{"5 items", "<num> items"}, {"5 milestones", "<num> milestones"}});
+  expect_all({{"5 items", "<num> items"},
+              {"rev 4523123d", "rev <num>"},
+              {"5 d", "<num> d"},
+              {"5 milestones", "<num> milestones"}});
 }
 
 TEST(MessageTemplate, ValuesOfKeys) {
@@ -146,14 +149,15 @@ TEST(MessageTemplate, QuotedIdentifiersStayAndQuotedValuesDoNot) {
        {"invalid input syntax for type integer: \"12a\"",
         "invalid input syntax for type integer: \"<val>\""},
        {"failed for user \"alice\"", "failed for user \"<val>\""},
+       {"KeyError: 'name'", "KeyError: 'name'"},
        {"error: 'x' is undefined", "error: 'x' is undefined"}});
 }
 
 TEST(MessageTemplate, CodesTellErrorsApart) {
   for (const std::string_view text :
        {"Request failed with status code 404", "HTTP 503 Service Unavailable", "error #1045 for x",
-        "errno 13", "exit code 137", "status=502", "ORA-00942: table or view does not exist",
-        "error TS2345: Argument"})
+        "errno 13", "exit code 137", "Request failed with 502", "status=502",
+        "ORA-00942: table or view does not exist", "error TS2345: Argument"})
     EXPECT_EQ(template_of(text), text.starts_with("status=") ? "status=502" : text);
   EXPECT_NE(key("status code 404"), key("status code 500"));
   expect_all({{"status code 200", "status code <num>"},
