@@ -61,15 +61,22 @@ void Breakdowns::fold(std::size_t limit) {
 
 void Breakdowns::write(ByteWriter& out) const {
   const auto order = sorted();
-  auto at = order.begin();
+  std::pmr::vector<Named> names(counts_.resource());
+  names.reserve(order.size());
+  for (const Entry* entry : order) names.push_back({counts_.text_of(*entry), entry->value});
+  std::size_t at = 0;
   for (const Kind kind : kKinds) {
-    const auto end =
-        std::find_if(at, order.end(), [&](const Entry* entry) { return kind_of(*entry) != kind; });
-    out.varint(static_cast<std::uint64_t>(end - at));
-    for (; at != end; ++at) {
-      out.text(counts_.text_of(**at));
-      out.varint((*at)->value);
-    }
+    const std::size_t start = at;
+    while (at < order.size() && kind_of(*order[at]) == kind) ++at;
+    write_kind(out, std::span(names).subspan(start, at - start));
+  }
+}
+
+void Breakdowns::write_kind(ByteWriter& out, std::span<const Named> names) {
+  out.varint(names.size());
+  for (const Named& named : names) {
+    out.text(named.name);
+    out.varint(named.count);
   }
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory_resource>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -66,6 +67,13 @@ class Breakdowns {
   // (doc/format-cell.md). read() adds what write() gives, and takes nothing else.
   void write(ByteWriter& out) const;
   void read(ByteReader& in);
+
+  // One kind of what write() gives, from names that ascend.
+  struct Named {
+    std::string_view name;
+    std::uint64_t count;
+  };
+  static void write_kind(ByteWriter& out, std::span<const Named> names);
 
  private:
   using Entry = TextMap<std::uint64_t>::Entry;

@@ -51,6 +51,11 @@ std::span<const std::uint8_t> sketch_bytes(ByteReader& in) {
   return in.raw(static_cast<std::size_t>(size));
 }
 
+// While the values are kept one by one, add() is as quick.
+void add_to(Histogram& histogram, double value) {
+  if (histogram.is_exact() || !histogram.try_add(value)) histogram.add(value);
+}
+
 // Version and totals; nothing may follow the totals of an empty cell.
 Totals read_totals(ByteReader& in) {
   if (in.fixed<std::uint8_t>() != kVersion) in.fail("its version is unknown");
@@ -160,8 +165,8 @@ Totals Totals::read(ByteReader& in) {
 
 void Cell::add(const Measures& seen) {
   Totals::add(seen);
-  if (std::isfinite(seen.duration) && !duration.try_add(seen.duration)) duration.add(seen.duration);
-  if (std::isfinite(seen.value) && !value.try_add(seen.value)) value.add(seen.value);
+  if (std::isfinite(seen.duration)) add_to(duration, seen.duration);
+  if (std::isfinite(seen.value)) add_to(value, seen.value);
   if (seen.has(Measures::kSite)) sites.add_hash(seen.site);
   if (seen.has(Measures::kSession)) sessions.add_hash(seen.session);
   if (seen.has(Measures::kUser)) users.add_hash(seen.user);
@@ -206,6 +211,13 @@ void Cell::merge_stored(std::span<const std::uint8_t> bytes, std::pmr::memory_re
 }
 
 void Cell::write(Bytes& out) const {
+  write_measures(out);
+  if (count == 0) return;
+  ByteWriter writer(out);
+  breakdowns.write(writer);
+}
+
+void Cell::write_measures(Bytes& out) const {
   ByteWriter writer(out);
   writer.fixed(kVersion);
   Totals::write(writer);
@@ -215,7 +227,6 @@ void Cell::write(Bytes& out) const {
   write_sketch(sites, out);
   write_sketch(sessions, out);
   write_sketch(users, out);
-  breakdowns.write(writer);
 }
 
 Cell Cell::read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource) {

@@ -97,6 +97,8 @@ class Cell : public Totals {
   void fold(std::size_t limit) { breakdowns.fold(limit); }
 
   void write(Bytes& out) const;
+  // The part of it before the breakdowns.
+  void write_measures(Bytes& out) const;
   static Cell read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource);
 
   Histogram duration;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <tuple>
 
 namespace vigil {
@@ -31,8 +32,11 @@ CellTable::CellTable(std::pmr::memory_resource* resource, std::size_t batch)
       facts_(resource),
       touched_(resource),
       order_(resource),
+      by_rank_(resource),
+      ranks_(resource),
       counts_(resource),
       counted_(resource),
+      named_(resource),
       bytes_(resource) {}
 
 std::uint32_t CellTable::Numbers::append(std::string_view text) {
@@ -120,9 +124,21 @@ void CellTable::sort_facts() {
     order_[entries_[facts_[i].entry].collected++] = i;
 }
 
+// Cells are written with names in order: to sort them once is to sort numbers from then on.
+void CellTable::sort_names() {
+  by_rank_.resize(names_.size());
+  std::iota(by_rank_.begin(), by_rank_.end(), 0);
+  std::sort(by_rank_.begin(), by_rank_.end(), [this](std::uint32_t left, std::uint32_t right) {
+    return names_.text(left) < names_.text(right);
+  });
+  ranks_.resize(names_.size());
+  for (std::uint32_t rank = 0; rank < by_rank_.size(); ++rank) ranks_[by_rank_[rank]] = rank;
+  counts_.assign(names_.size() * kKinds, 0);
+}
+
 void CellTable::flush() {
   sort_facts();
-  counts_.resize(names_.size() * kKinds, 0);
+  sort_names();
   std::pmr::vector<std::byte> memory(kScratch, facts_.get_allocator());
   std::pmr::monotonic_buffer_resource scratch(memory.data(), memory.size(),
                                               memory.get_allocator().resource());
@@ -131,13 +147,39 @@ void CellTable::flush() {
     Entry& entry = entries_[number];
     Cell cell = cell_of(entry, &scratch);
     add_facts(cell, std::span(order_).subspan(start, entry.collected - start));
-    keep(entry, cell);
+    if (entry.bytes.empty()) {
+      bytes_.clear();
+      cell.write_measures(bytes_);
+      write_names();
+      keep_bytes(entry, cell.count, counted_.size());
+    } else {
+      for (const std::uint32_t at : counted_) {
+        cell.breakdowns.add(Breakdowns::kKinds[at / names_.size()],
+                            names_.text(by_rank_[at % names_.size()]), counts_[at]);
+      }
+      keep(entry, cell);
+    }
+    for (const std::uint32_t at : counted_) counts_[at] = 0;
+    counted_.clear();
     start = entry.collected;
     entry.collected = 0;
     scratch.release();  // the cell's memory; nothing of it is used by its destructor
   }
   touched_.clear();
   facts_.clear();
+}
+
+void CellTable::write_names() {
+  ByteWriter out(bytes_);
+  auto at = counted_.begin();
+  for (std::size_t kind = 0; kind < kKinds; ++kind) {
+    const std::size_t first = kind * names_.size();
+    named_.clear();
+    for (; at != counted_.end() && *at < first + names_.size(); ++at) {
+      named_.push_back({names_.text(by_rank_[*at - first]), counts_[*at]});
+    }
+    Breakdowns::write_kind(out, named_);
+  }
 }
 
 Cell CellTable::cell_of(const Entry& entry, std::pmr::memory_resource* resource) const {
@@ -152,27 +194,25 @@ void CellTable::add_facts(Cell& cell, std::span<const std::uint32_t> facts) {
     cell.add(fact.measures);
     for (std::size_t kind = 0; kind < kKinds; ++kind) {
       if (fact.names[kind] == kNoName) continue;
-      const auto at = static_cast<std::uint32_t>(fact.names[kind] * kKinds + kind);
+      const auto at = static_cast<std::uint32_t>(kind * names_.size() + ranks_[fact.names[kind]]);
       if (counts_[at]++ == 0) counted_.push_back(at);
     }
   }
-  cell.breakdowns.reserve(counted_.size());
-  for (const std::uint32_t at : counted_) {
-    cell.breakdowns.add(Breakdowns::kKinds[at % kKinds],
-                        names_.text(static_cast<std::uint32_t>(at / kKinds)), counts_[at]);
-    counts_[at] = 0;
-  }
-  counted_.clear();
+  std::sort(counted_.begin(), counted_.end());
 }
 
 void CellTable::keep(Entry& entry, const Cell& cell) {
   bytes_.clear();
   cell.write(bytes_);
+  keep_bytes(entry, cell.count, cell.breakdowns.size());
+}
+
+void CellTable::keep_bytes(Entry& entry, std::uint64_t count, std::size_t names) {
   auto* memory = static_cast<std::uint8_t*>(kept_.allocate(bytes_.size(), 1));
   std::memcpy(memory, bytes_.data(), bytes_.size());
   entry.bytes = {memory, bytes_.size()};
-  entry.count = cell.count;
-  entry.names = static_cast<std::uint32_t>(cell.breakdowns.size());
+  entry.count = count;
+  entry.names = static_cast<std::uint32_t>(names);
 }
 
 void CellTable::finish(std::size_t limit, std::string_view unbounded, std::size_t names) {

@@ -116,9 +116,12 @@ class CellTable {
   std::uint32_t name_of(const std::optional<std::string_view>& name);
   void flush();
   void sort_facts();
+  void sort_names();
   void add_facts(Cell& cell, std::span<const std::uint32_t> facts);
+  void write_names();
   Cell cell_of(const Entry& entry, std::pmr::memory_resource* resource) const;
   void keep(Entry& entry, const Cell& cell);
+  void keep_bytes(Entry& entry, std::uint64_t count, std::size_t names);
   void fold_subjects(std::size_t limit, std::string_view unbounded);
   void fold_names(std::size_t limit);
 
@@ -132,8 +135,11 @@ class CellTable {
   std::pmr::vector<Fact> facts_;
   std::pmr::vector<std::uint32_t> touched_;  // entries with facts in the batch
   std::pmr::vector<std::uint32_t> order_;    // facts by entry
-  std::pmr::vector<std::uint32_t> counts_;   // by name and kind, of one cell
-  std::pmr::vector<std::uint32_t> counted_;  // those of them that are not 0
+  std::pmr::vector<std::uint32_t> by_rank_;  // names in the order of their bytes
+  std::pmr::vector<std::uint32_t> ranks_;    // by name
+  std::pmr::vector<std::uint32_t> counts_;   // by kind and rank, of one cell
+  std::pmr::vector<std::uint32_t> counted_;  // those of them that are not 0, in order
+  std::pmr::vector<Breakdowns::Named> named_;
   Bytes bytes_;
 };
 

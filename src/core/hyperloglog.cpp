@@ -102,8 +102,12 @@ Unsigned read_big_endian(ByteReader& in) {
 
 template <typename Unsigned>
 void write_big_endian(Bytes& out, Unsigned value) {
-  for (int shift = 8 * (static_cast<int>(sizeof(Unsigned)) - 1); shift >= 0; shift -= 8)
-    out.push_back(static_cast<std::uint8_t>(value >> shift));
+  static_assert(sizeof(Unsigned) == 4 || sizeof(Unsigned) == 8);
+  const Unsigned swapped =
+      sizeof(Unsigned) == 4
+          ? static_cast<Unsigned>(__builtin_bswap32(static_cast<std::uint32_t>(value)))
+          : static_cast<Unsigned>(__builtin_bswap64(value));
+  ByteWriter(out).fixed(swapped);
 }
 
 // Raises registers to at least the values given; the count is a multiple of 8. Blocks of a known
