@@ -45,9 +45,6 @@ class Breakdowns {
 
   void merge(const Breakdowns& other);
 
-  // Makes room for that many names of all kinds.
-  void reserve(std::size_t names) { counts_.reserve(names); }
-
   // How many names it has, of all kinds.
   std::size_t size() const { return counts_.size(); }
 

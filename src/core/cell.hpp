@@ -79,6 +79,8 @@ struct Totals {
 // The stored format is in doc/format-cell.md.
 class Cell : public Totals {
  public:
+  static constexpr std::size_t kMostNames = 200;  // that a finished cell keeps of each kind
+
   explicit Cell(std::pmr::memory_resource* resource);
 
   void add(const Observation& seen);

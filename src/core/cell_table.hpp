@@ -32,7 +32,7 @@ struct CellKey {
 // cells need.
 class CellTable {
  public:
-  static constexpr std::string_view kOther = "(other)";
+  static constexpr std::string_view kOther = Breakdowns::kOther;
 
   // `batch` is how many facts are collected.
   explicit CellTable(std::pmr::memory_resource* resource, std::size_t batch = 1 << 16);

@@ -133,15 +133,14 @@ Datum vigil_cell_merge(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(vigil_cell_fold);
 Datum vigil_cell_fold(PG_FUNCTION_ARGS) {
   return entry([&] {
-    constexpr std::size_t kNames = 200;
     const Reading<Cell> state(PG_GETARG_DATUM(0));
-    if (state->breakdowns.size() <= kNames) return flat_datum(*state);
+    if (state->breakdowns.size() <= Cell::kMostNames) return flat_datum(*state);
     // The state may be shared with another aggregate: fold a copy.
     ContextResource resource(CurrentMemoryContext);
     Bytes bytes(&resource);
     state->write(bytes);
     Cell folded = Cell::read(bytes, &resource);
-    folded.fold(kNames);
+    folded.fold(Cell::kMostNames);
     return flat_datum(folded);
   });
 }

@@ -10,8 +10,6 @@ using namespace vigil::pg;
 
 namespace {
 
-constexpr std::size_t kMostNames = 200;
-
 // The columns of the queries below, in their order.
 enum Column {
   kModule,
@@ -186,7 +184,7 @@ Datum vigil_raw_cells(PG_FUNCTION_ARGS) {
       const SpiConnection spi;
       read_facts(fcinfo, cells);
     }
-    cells.finish(static_cast<std::size_t>(settings::max_subjects), "error", kMostNames);
+    cells.finish(static_cast<std::size_t>(settings::max_subjects), "error", Cell::kMostNames);
     put_cells(result, cells);
     return 0;
   });
