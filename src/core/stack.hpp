@@ -20,6 +20,21 @@ enum class FrameKind : std::uint8_t {
   kEval,     // made from text while running; file and line are where that was done
 };
 
+// Whose way of printing a frame it was.
+enum class StackLanguage : std::uint8_t {
+  kJavaScript,
+  kJvm,
+  kNet,
+  kPython,
+  kRuby,
+  kPhp,
+  kGo,
+  kRust,
+  kDart,
+  kNative,
+  kPostgres,
+};
+
 // app, library, runtime, native or eval.
 std::string_view name_of(FrameKind kind);
 
@@ -32,6 +47,7 @@ struct StackFrame {
   std::int32_t line = kNone;
   std::int32_t column = kNone;
   FrameKind kind = FrameKind::kApp;
+  StackLanguage language = StackLanguage::kJavaScript;
   bool in_app = true;
   std::string_view raw;  // the line, or both lines where a frame takes two
 };

@@ -193,6 +193,7 @@ FrameKind kind_of_name(Scan& scan, Language language, const StackFrame& frame) {
 }  // namespace
 
 void classify(Scan& scan, Language language, StackFrame& frame) {
+  frame.language = language;
   FrameKind origin = frame.kind;
   if (origin == FrameKind::kApp || origin == FrameKind::kEval) {
     origin = kind_of_name(scan, language, frame);

@@ -51,19 +51,7 @@ class Scan {
   std::size_t work_ = 0;
 };
 
-enum class Language : std::uint8_t {
-  kJavaScript,
-  kJvm,
-  kNet,
-  kPython,
-  kRuby,
-  kPhp,
-  kGo,
-  kRust,
-  kDart,
-  kNative,
-  kPostgres,
-};
+using Language = StackLanguage;
 
 inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 inline bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
