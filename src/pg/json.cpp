@@ -337,4 +337,47 @@ Datum JsonObject::finish() {
   });
 }
 
+void JsonWriter::push(JsonbIteratorToken token, JsonbValue* value) {
+  result_ = call([&] { return pushJsonbValue(&state_, token, value); });
+}
+
+// What stands in an array has no key before it.
+void JsonWriter::scalar(JsonbValue& value) {
+  push(state_->contVal.type == jbvArray ? WJB_ELEM : WJB_VALUE, &value);
+}
+
+void JsonWriter::key(std::string_view key) {
+  JsonbValue value = string_value(key);
+  push(WJB_KEY, &value);
+}
+
+void JsonWriter::text(std::string_view text) {
+  JsonbValue value = string_value(text);
+  scalar(value);
+}
+
+void JsonWriter::boolean(bool truth) {
+  JsonbValue value{};
+  value.type = jbvBool;
+  value.val.boolean = truth;
+  scalar(value);
+}
+
+void JsonWriter::integer(std::int64_t number) {
+  JsonbValue value{};
+  value.type = jbvNumeric;
+  value.val.numeric = call([&] { return int64_to_numeric(number); });
+  scalar(value);
+}
+
+void JsonWriter::null() {
+  JsonbValue value{};
+  value.type = jbvNull;
+  scalar(value);
+}
+
+Datum JsonWriter::finish() {
+  return call([&] { return JsonbPGetDatum(JsonbValueToJsonb(result_)); });
+}
+
 }  // namespace vigil::pg

@@ -58,4 +58,26 @@ class JsonObject {
   bool empty_ = true;
 };
 
+// Writes a jsonb of any shape, piece by piece: a value stands behind its key, or in an array.
+class JsonWriter {
+ public:
+  void begin_object() { push(WJB_BEGIN_OBJECT); }
+  void end_object() { push(WJB_END_OBJECT); }
+  void begin_array() { push(WJB_BEGIN_ARRAY); }
+  void end_array() { push(WJB_END_ARRAY); }
+  void key(std::string_view key);
+  void text(std::string_view text);
+  void boolean(bool value);
+  void integer(std::int64_t value);
+  void null();
+  Datum finish();
+
+ private:
+  void push(JsonbIteratorToken token, JsonbValue* value = nullptr);
+  void scalar(JsonbValue& value);
+
+  JsonbParseState* state_ = nullptr;
+  JsonbValue* result_ = nullptr;
+};
+
 }  // namespace vigil::pg

@@ -18,9 +18,9 @@ SELECT is(pg_temp.seed('javascript', 'TypeError',
   '712c0fdf6a2a676e33d570a6948eff1f', 'S0-31: other lines and columns, the same group');
 SELECT is(pg_temp.seed('api', 'NetworkError', NULL), '61726bda244a3e4cb4964c59a0792ab8', 'S0-31: the vector without a stack');
 SELECT is(pg_temp.seed('api', 'NetworkError', ''), '61726bda244a3e4cb4964c59a0792ab8', 'S0-31: an empty stack is no stack');
-SELECT is(vigil.fingerprint('api', 'NetworkError', 'one', NULL), vigil.fingerprint('api', 'NetworkError', 'two', NULL),
+SELECT is(vigil.fingerprint('api', 'NetworkError', 'one', NULL, 'seed'), vigil.fingerprint('api', 'NetworkError', 'two', NULL, 'seed'),
   'S0-31: the message is no part of it');
-SELECT is(vigil.fingerprint('api', 'NetworkError', NULL, NULL), '61726bda244a3e4cb4964c59a0792ab8', 'S0-31: seed is the default scheme');
+SELECT is(vigil.fingerprint('api', 'NetworkError', NULL, NULL, 'v1'), vigil.fingerprint('api', 'NetworkError', NULL, NULL), 'D-32: v1 is the default scheme');
 
 SELECT is(pg_temp.seed('t', 'n', stack), pg_temp.rule('t', 'n', stack), 'S0-31: equal to the rule in SQL: ' || what)
 FROM (VALUES ('plain', 'at f (a.js)'), ('position', 'at f (a.js:1:2)'), ('one number', 'at f (a.js:1)'),
@@ -38,16 +38,16 @@ SELECT is(pg_temp.seed('t', 'n', repeat('a', 499) || '🎉'), left(encode(sha256
   'D-31: half a character at the cut is hashed as U+FFFD, as the seed does');
 SELECT matches(pg_temp.seed('', '', ''), '^[0-9a-f]{32}$', 'S0-31, C-18: 32 hexadecimal digits, also of empty texts');
 
-SELECT is(vigil.fingerprint(NULL, 'n', 'm', 's'), NULL, 'S0-31: null without a type');
-SELECT is(vigil.fingerprint('t', NULL, 'm', 's'), NULL, 'S0-31: null without a name');
+SELECT is(vigil.fingerprint(NULL, 'n', 'm', 's', 'seed'), NULL, 'S0-31: null without a type');
+SELECT is(vigil.fingerprint('t', NULL, 'm', 's', 'seed'), NULL, 'S0-31: null without a name');
 SELECT is(vigil.fingerprint('t', 'n', 'm', 's', NULL), NULL, 'S0-31: null without a scheme');
 SELECT throws_ok($$SELECT vigil.fingerprint('t', 'n', 'm', 's', 'best')$$, '22023', 'unknown fingerprint scheme "best"', 'D-32: an unknown scheme is refused');
 
-SELECT results_eq($$SELECT provolatile, proparallel FROM pg_proc WHERE oid = 'vigil.fingerprint(text, text, text, text, text)'::regprocedure$$,
+SELECT results_eq($$SELECT provolatile, proparallel FROM pg_proc WHERE oid = 'vigil.fingerprint(text, text, text, text, text, jsonb)'::regprocedure$$,
   $$VALUES ('i'::"char", 's'::"char")$$, 'S0-31: IMMUTABLE and PARALLEL SAFE');
 SELECT lives_ok($$CREATE INDEX ON vigil.errors (vigil.fingerprint(error_type, error_name, error_message, error_stack))$$, 'S0-31: so it can be indexed');
 SELECT vigil.track_error(pg_temp.error('{"errorStack": "at f (a.js:1:2)"}')) \g /dev/null
-SELECT is((SELECT fingerprint FROM vigil.errors), vigil.fingerprint('javascript', 'TypeError', NULL, 'at f (a.js:3:4)'), 'S0-31: track_error uses it');
+SELECT is((SELECT fingerprint FROM vigil.errors), vigil.fingerprint('javascript', 'TypeError', NULL, 'at f (a.js:3:4)', 'seed'), 'S0-31: track_error uses it');
 
 SELECT * FROM finish();
 ROLLBACK;

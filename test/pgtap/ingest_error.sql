@@ -114,7 +114,7 @@ SELECT is(vigil.track_error(pg_temp.error(jsonb_build_object('event_id', 'e1', '
   'D-82: the same id of another module is another error');
 SELECT is(vigil.track_event(pg_temp.event('{"externalId": "e1"}')), ROW(1, 0, 0, 0)::vigil.ingest_result, 'D-82: and of an event another fact');
 SELECT is((SELECT array_agg(total_occurrences) FROM vigil.module_error_groups WHERE error_fingerprint =
-             vigil.fingerprint('javascript', 'TypeError', NULL, NULL)), ARRAY[1, 1], 'D-82: a duplicate is no occurrence');
+             vigil.fingerprint('javascript', 'TypeError', NULL, NULL, 'seed')), ARRAY[1, 1], 'D-82: a duplicate is no occurrence');
 
 SELECT is(vigil.track_error(pg_temp.error('{"timestamp": "2002-03-04T05:06:07Z", "errorName": "Late", "ipAddress": "203.0.113.7"}')),
   ROW(0, 0, 0, 1)::vigil.ingest_result, 'D-68: an error outside all partitions is quarantined');

@@ -16,5 +16,5 @@ SELECT (SELECT vigil.histogram_agg(i)::text FROM generate_series(1, 5000) AS i)
 SELECT vigil.cardinality(vigil.distinct_agg(v)) FROM unnest(ARRAY['a', 'b', 'a', NULL, 'c']) AS v;
 SELECT abs(vigil.cardinality(vigil.distinct_agg(i::text)) / 50000.0 - 1) < 0.05 AS within_bound
 FROM generate_series(1, 50000) AS i;
-SELECT vigil.fingerprint('api', 'NetworkError', NULL, NULL);
+SELECT vigil.fingerprint('api', 'NetworkError', NULL, NULL, 'seed');
 SELECT vigil.hash_ip('203.0.113.7', 'salt', 'seed'), length(vigil.hash_ip('203.0.113.7', 'salt'));

@@ -186,23 +186,23 @@ TEST(CustomFingerprint, PartsAreFields) {
   EXPECT_NE(custom({"ab", "c"}), custom({"a", "bc"}));
   EXPECT_NE(custom({"a", ""}), custom({"a"}));
   EXPECT_NE(custom({}), custom({""}));
-  EXPECT_EQ(custom({"a"}),
-            to_hex(sha256_fields({"pg_vigil custom fingerprint 1", "a"})).substr(0, 32));
+  EXPECT_EQ(custom({"a"}), "e1c_" + to_hex(sha256_fields({"e1c", "a"})).substr(0, 32));
 }
 
 TEST(CustomFingerprint, DefaultStandsForTheKey) {
   EXPECT_EQ(custom({"{{ default }}", "x"}), custom({"K", "x"}));
-  EXPECT_EQ(custom({"{{default}}"}), custom({"K"}));
+  EXPECT_EQ(custom({"{{default}}"}), "K");
+  EXPECT_EQ(custom({"{{ default }}"}), "K");
   EXPECT_EQ(custom({"a-{{ default }}-{{default}}"}), custom({"a-K-K"}));
   EXPECT_EQ(custom({"{{{default}}}"}), custom({"{K}"}));
   EXPECT_NE(custom({"{{ default }}"}, "1"), custom({"{{ default }}"}, "2"));
   EXPECT_NE(custom({"{{ other }}"}), custom({"K"}));
   EXPECT_NE(custom({"{{ default }"}), custom({"K"}));
-  EXPECT_EQ(custom({"{{default}}"}, "{{default}}").size(), 32U);
+  EXPECT_EQ(custom({"{{default}}", ""}, "{{default}}").size(), 36U);
 }
 
 TEST(CustomFingerprint, KeysStayAsTheyAre) {
-  EXPECT_EQ(custom({"payments", "card_declined"}), "ac08582d1b709d626c072407d4d4b44e");
+  EXPECT_EQ(custom({"payments", "card_declined"}), "e1c_03324c8fc9c80c52b8f42841a226771e");
 }
 
 }  // namespace

@@ -1,0 +1,22 @@
+// What stays the same of a message. Internal to core/fingerprint*.cpp.
+#pragma once
+
+#include <memory_resource>
+#include <string>
+#include <string_view>
+
+namespace vigil {
+
+// Appends the template of the message: of its first two lines that are not blank, without the
+// error's own name and words like "Uncaught" before it. What the JavaScript engines say in words of
+// their own about one mistake has one text.
+void append_message(std::string_view name, std::string_view message, std::pmr::string& out);
+
+// Appends what a template says beside the frames of an error: the part before a colon that has two
+// words at least, at most twelve words, no names of people and things.
+void append_head(std::string_view message, std::pmr::string& out);
+
+// Whether the engine throws errors of this name by itself, in words of its own.
+bool is_engine_error(std::string_view name);
+
+}  // namespace vigil
