@@ -548,6 +548,9 @@ void append_function(const StackFrame& frame, std::pmr::string& out) {
     case StackLanguage::kDart:
     case StackLanguage::kNative:
     case StackLanguage::kPostgres:
+    case StackLanguage::kPerl:
+    case StackLanguage::kLua:
+    case StackLanguage::kBeam:
       return append_without_numbers(without_parameters(name), out);
   }
 }

@@ -19,15 +19,29 @@ class Parser {
  private:
   // Traces that print the caller first are turned round.
   enum class Order { kThrowFirst, kCallerFirst };
+  using Reader = bool (*)(Scan& scan, std::string_view text, StackFrame& frame);
 
   std::string_view next_line();
   std::string_view without_message(std::string_view line);
-  void read(std::string_view line);
   bool begins_with_name(std::string_view line) const;
+
+  // Each says whether it knew the line for what it is.
+  void read(std::string_view line);
   bool read_at(std::string_view line);
-  bool read_numbered(std::string_view line);
+  bool read_place_of_rust(std::string_view place, std::string_view line);
+  bool read_begun(std::string_view line);
   bool read_hashed(std::string_view line);
+  bool read_numbered(std::string_view line);
+  bool read_language_of_server(std::string_view line);
+  void read_other(std::string_view line);
+  bool read_go_lines(std::string_view before, std::string_view line);
+  bool read_name_of_go(std::string_view line);
+  bool read_ruby_line(std::string_view line);
   bool read_gecko_line(std::string_view line);
+  bool pass_statement(std::string_view line);
+
+  bool try_read(Reader reader, Language language, std::string_view text, std::string_view line,
+                Order order = Order::kThrowFirst);
   void add(Language language, StackFrame& frame, Order order = Order::kThrowFirst);
   void hold(std::string_view line, StackFrame& frame);
   void turn();
@@ -45,10 +59,14 @@ class Parser {
   std::string_view previous_;  // line
   std::string_view symbol_;    // line `0: symbol` that waits for its place
   StackFrame symbol_frame_;
-  bool placeable_ = false;     // the last frame may get a place from the next line
-  bool backtrace_ = false;     // of Rust
-  bool recent_first_ = false;  // Python's faulthandler
-  bool gecko_ = false;         // name@place was seen
+  bool placeable_ = false;                // the last frame may get a place from the next line,
+  bool nameable_ = false;                 // or a name
+  bool backtrace_ = false;                // of Rust
+  bool lua_ = false;                      // its heading was seen
+  bool recent_first_ = false;             // Python's faulthandler
+  bool gecko_ = false;                    // name@place was seen
+  bool statements_end_ = true;            // as far as is known
+  std::size_t source_column_ = kNowhere;  // further right is source that Python shows
   std::size_t turn_from_ = kNowhere;
   std::size_t held_from_ = kNowhere;  // frames that only name@place behind them makes frames
 };
@@ -132,102 +150,91 @@ void Parser::hold(std::string_view line, StackFrame& frame) {
   frames_.push_back(frame);
 }
 
-bool Parser::read_at(std::string_view line) {
-  std::string_view text = line;
-  bool foreign = false;
-  if (!take_front(text, "at ")) {
-    foreign = take_front(text, "bei ") || take_front(text, "à ") || take_front(text, "en ") ||
-              take_front(text, "em ") || take_front(text, "в ");
-    if (!foreign) return false;
-  }
-  text = trim(text);
-  take_back(text, " {");  // Node prints the error's properties there
+bool Parser::try_read(Reader reader, Language language, std::string_view text,
+                      std::string_view line, Order order) {
   StackFrame frame;
   frame.raw = line;
-  Place place;
-  // The second line of a frame of Rust.
-  if (!foreign && (placeable_ || !symbol_.empty()) && !text.ends_with(')') &&
-      split_place(text, place)) {
-    if (!symbol_.empty()) {
-      add(Language::kRust, symbol_frame_);
-      symbol_ = {};
-    }
-    if (!frames_.empty()) {
-      StackFrame& last = frames_.back();
-      set_place(last, place);
-      last.raw = spanning(last.raw, line);
-      last.kind = FrameKind::kApp;
-      classify(scan_, Language::kRust, last);
-    }
-    placeable_ = false;
-    return true;
-  }
-  if (!text.ends_with(')') && read_net(scan_, text, frame, true)) {
-    add(Language::kNet, frame);
-    return true;
-  }
-  if (foreign) return false;
-  // Kotlin/Native: `at 0   bank.kexe   0x1 kfun:main() + 2 (/src/main.kt:3:5)`
-  if (!text.empty() && is_digit(text.front()) && read_numbered(text)) return true;
-  frame = {};
-  frame.raw = line;
-  if (read_jvm(scan_, text, frame)) {
-    add(Language::kJvm, frame);
-    return true;
-  }
-  frame = {};
-  frame.raw = line;
-  if (read_javascript(scan_, text, frame)) {
-    gecko_ = false;
-    add(Language::kJavaScript, frame);
-    return true;
-  }
-  frame = {};
-  frame.raw = line;
-  if (read_net(scan_, text, frame, false)) {
-    add(Language::kNet, frame);
-    return true;
-  }
-  return false;
+  if (!reader(scan_, text, frame)) return false;
+  add(language, frame, order);
+  return true;
 }
 
-// `0: symbol`, `0   image   0x1 symbol + 2`, `2: from file.rb:3`, `2. call() /file.php:3`.
-bool Parser::read_numbered(std::string_view line) {
-  std::string_view text = line;
-  std::int32_t number = 0;
-  if (!take_number(text, number) || text.size() < 3) return false;
-  StackFrame frame;
-  frame.raw = line;
-  if (take_front(text, ": ")) {
-    text = trim(text);
-    if (text.starts_with("from ") && read_ruby(scan_, text, frame)) {
-      add(Language::kRuby, frame, Order::kCallerFirst);
-      return true;
-    }
-    if (text.starts_with("0x")) {
-      const std::size_t dash = scan_.find(text, " - ");
-      if (dash != kNowhere) text = trim(text.substr(dash + 3));
-    }
-    if (text.empty() || scan_.has_free_blank(text)) return false;
-    frame.function = text == "<unknown>" ? std::string_view() : text;
-    if (backtrace_) {
-      add(Language::kRust, frame);
-      placeable_ = true;
-    } else {
-      symbol_ = line;
-      symbol_frame_ = frame;
-    }
+bool Parser::read_at(std::string_view line) {
+  std::string_view text = trim(line.substr(3));
+  // Node prints an error's properties behind it, or the next one of several errors.
+  if (!take_back(text, " {")) take_back(text, ",");
+  if (text.empty()) return false;
+  if ((placeable_ || !symbol_.empty()) && read_place_of_rust(text, line)) return true;
+  if (!text.ends_with(')') && try_read(read_placed_net, Language::kNet, text, line)) return true;
+  // Kotlin/Native: `at 0   bank.kexe   0x1 kfun:main() + 2 (/src/main.kt:3:5)`
+  if (is_digit(text.front()) && read_numbered(text)) return true;
+  if (try_read(read_jvm, Language::kJvm, text, line)) return true;
+  if (try_read(read_javascript, Language::kJavaScript, text, line)) {
+    gecko_ = false;
     return true;
   }
-  if (take_front(text, ". ")) {
-    if (!read_xdebug(scan_, trim(text), frame)) return false;
-    add(Language::kPhp, frame, Order::kCallerFirst);
-    return true;
-  }
-  if (!is_blank(text.front())) return false;
-  if (!read_crash_report(scan_, trim(text), frame)) return false;
-  add(Language::kNative, frame);
+  return try_read(read_net, Language::kNet, text, line);
+}
+
+// The second line of a frame of Rust.
+bool Parser::read_place_of_rust(std::string_view text, std::string_view line) {
+  Place place;
+  if (text.ends_with(')') || !split_place(text, place)) return false;
+  if (!symbol_.empty()) add(Language::kRust, symbol_frame_);
+  symbol_ = {};
+  placeable_ = false;
+  if (frames_.empty()) return true;
+  StackFrame& last = frames_.back();
+  set_place(last, place);
+  last.raw = spanning(last.raw, line);
+  last.kind = FrameKind::kApp;
+  classify(scan_, Language::kRust, last);
   return true;
+}
+
+// Lines that tell by how they begin what they are; others may begin likewise.
+bool Parser::read_begun(std::string_view line) {
+  switch (line.front()) {
+    case '#':
+      return read_hashed(line);
+    case 'F':
+      return try_read(read_python, Language::kPython, line, line,
+                      recent_first_ ? Order::kThrowFirst : Order::kCallerFirst);
+    case 'P':
+      if (line.starts_with("PHP ")) {
+        const std::string_view rest = trim(line.substr(4));
+        return !rest.empty() && is_digit(rest.front()) && read_numbered(rest);
+      }
+      return line.starts_with("PL/") && read_language_of_server(line);
+    case 'S':
+      if (line.starts_with("SQL function ")) return read_language_of_server(line);
+      if (line.starts_with("SQL ")) return pass_statement(line);
+      return backtrace_ = line == "Stack backtrace:";
+    case 'c':
+      return line.starts_with("compilation of ") && read_language_of_server(line);
+    case 's':
+      if (line == "stack traceback:") return lua_ = true;
+      if (line == "stack backtrace:") return backtrace_ = true;
+      return false;
+    case 'i':
+      return line.starts_with("in ") && try_read(read_erlang, Language::kBeam, line, line);
+    case '(':
+      return try_read(read_elixir, Language::kBeam, line, line);
+    case '*':
+    case 'f':
+      return try_read(read_lldb, Language::kNative, line, line);
+    case 'T':
+    case 'E':
+    case '+':
+    case 'C':
+      if (line.ends_with("(most recent call first):")) recent_first_ = true;
+      if (!line.ends_with("(most recent call last):")) return false;
+      turn();
+      recent_first_ = false;
+      return true;
+    default:
+      return is_digit(line.front()) && read_numbered(line);
+  }
 }
 
 bool Parser::read_hashed(std::string_view line) {
@@ -235,22 +242,98 @@ bool Parser::read_hashed(std::string_view line) {
   std::int32_t number = 0;
   if (!take_number(text, number) || text.empty() || !is_blank(text.front())) return false;
   text = trim(text);
+  return try_read(read_php, Language::kPhp, text, line) ||
+         try_read(read_dart, Language::kDart, text, line) ||
+         try_read(read_debugger, Language::kNative, text, line);
+}
+
+// `0: symbol`, `0   image   0x1 symbol + 2`, `0# symbol`, `2: from file.rb:3` and
+// `2. call() /file.php:3`.
+bool Parser::read_numbered(std::string_view line) {
+  std::string_view text = line;
+  std::int32_t number = 0;
+  if (!take_number(text, number) || text.size() < 3) return false;
+  if (take_front(text, ". "))
+    return try_read(read_xdebug, Language::kPhp, trim(text), line, Order::kCallerFirst);
+  if (take_front(text, "# ")) return try_read(read_boost, Language::kNative, trim(text), line);
+  if (!take_front(text, ": ")) {
+    return is_blank(text.front()) &&
+           try_read(read_crash_report, Language::kNative, trim(text), line);
+  }
+  text = trim(text);
+  if (text.starts_with("from ") &&
+      try_read(read_ruby, Language::kRuby, text, line, Order::kCallerFirst)) {
+    return true;
+  }
+  if (text.starts_with("0x")) {
+    const std::size_t dash = scan_.find(text, " - ");
+    if (dash != kNowhere) text = trim(text.substr(dash + 3));
+  }
+  if (text.ends_with(')')) {  // or behind it: `bank::post (0x55a1)`
+    const std::size_t address = scan_.find_last(text, " (0x");
+    if (address != kNowhere) text = text.substr(0, address);
+  }
+  if (text.empty() || scan_.has_free_blank(text)) return false;
   StackFrame frame;
   frame.raw = line;
-  if (read_php(scan_, text, frame)) {
-    add(Language::kPhp, frame);
-    return true;
+  frame.function = text == "<unknown>" ? std::string_view() : text;
+  if (backtrace_) {
+    add(Language::kRust, frame);
+    placeable_ = true;
+  } else {
+    symbol_ = line;
+    symbol_frame_ = frame;
   }
-  frame = {};
-  frame.raw = line;
-  if (read_dart(scan_, text, frame)) {
-    add(Language::kDart, frame);
-    return true;
+  return true;
+}
+
+// Whatever PostgreSQL prints of a language is nothing else.
+bool Parser::read_language_of_server(std::string_view line) {
+  if (!try_read(read_plpython, Language::kPostgres, line, line, Order::kCallerFirst))
+    try_read(read_postgres, Language::kPostgres, line, line);
+  return true;
+}
+
+// `SQL statement "SELECT ..."`, which may have many lines.
+bool Parser::pass_statement(std::string_view line) {
+  const std::size_t quote = line.find('"');
+  constexpr std::size_t kLongestWord = 24;
+  if (quote == kNowhere || quote > kLongestWord) return false;
+  if ((line.ends_with('"') && line.size() > quote + 1) || !statements_end_) return true;
+  const std::size_t end = scan_.find(text_, "\"\n", at_);
+  if (end != kNowhere) {
+    at_ = end + 2;
+  } else if (text_.ends_with('"')) {
+    at_ = text_.size();
   }
-  frame = {};
-  frame.raw = line;
-  if (!read_debugger(scan_, text, frame)) return false;
-  add(Language::kNative, frame);
+  statements_end_ = end != kNowhere;
+  return true;
+}
+
+bool Parser::read_go_lines(std::string_view before, std::string_view line) {
+  StackFrame frame;
+  if (before.empty() || !read_go(scan_, before, line, frame)) return false;
+  drop_held();  // its first line may have looked like a bare name
+  frame.raw = spanning(before, line);
+  add(Language::kGo, frame);
+  return true;
+}
+
+// The second line of a frame that has its place in the first: `post: return a / b`.
+bool Parser::read_name_of_go(std::string_view line) {
+  const std::size_t colon = scan_.find(line, ": ");
+  if (colon == kNowhere || frames_.empty()) return false;
+  StackFrame& last = frames_.back();
+  last.function = line.substr(0, colon);
+  last.raw = spanning(last.raw, line);
+  return true;
+}
+
+bool Parser::read_ruby_line(std::string_view line) {
+  // Ruby 2.5 to 2.7 printed the caller first on terminals, and the place of the error last.
+  const Order order = turn_from_ == kNowhere ? Order::kThrowFirst : Order::kCallerFirst;
+  if (!try_read(read_ruby, Language::kRuby, line, line, order)) return false;
+  turn();
   return true;
 }
 
@@ -264,109 +347,66 @@ bool Parser::read_gecko_line(std::string_view line) {
     return true;
   }
   frame = {};
-  if (read_bare_place(scan_, line, frame)) {
-    hold(line, frame);
-    if (gecko_) held_from_ = kNowhere;
-    return true;
+  if (!read_bare_place(scan_, line, frame)) {
+    if (!is_bare_name(scan_, line)) return false;
+    frame = {};
+    frame.function = javascript_name(scan_, line);
+    if (line == "eval code") frame.kind = FrameKind::kEval;
   }
-  if (!is_bare_name(scan_, line)) return false;
-  frame = {};
-  frame.function = javascript_name(scan_, line);
-  if (line == "eval code") frame.kind = FrameKind::kEval;
   hold(line, frame);
   if (gecko_) held_from_ = kNowhere;
   return true;
 }
 
+// Lines that have to be looked at whole. The last byte tells of most kinds what it is not.
+void Parser::read_other(std::string_view line) {
+  const char last = line.back();
+  const bool numbered = is_digit(last);
+  if (numbered && gecko_ && read_gecko_line(line)) return;
+  if (lua_ && try_read(read_lua, Language::kLua, line, line)) return;
+  if (read_ruby_line(line)) return;
+  if (last == ')') {
+    if (try_read(read_unity, Language::kNet, line, line)) return;
+    if (try_read(read_bare_jvm, Language::kJvm, line, line)) return;
+    if ((nameable_ = try_read(read_go_error, Language::kGo, line, line))) return;
+  }
+  if (last == ']' && try_read(read_glibc, Language::kNative, line, line)) return;
+  if (numbered || last == '.' || last == ')') {
+    if (try_read(read_perl, Language::kPerl, line, line)) return;
+    if (try_read(read_elixir, Language::kBeam, line, line)) return;
+    if (try_read(read_foreign_net, Language::kNet, line, line)) return;
+  }
+  if (try_read(read_terse_dart, Language::kDart, line, line)) return;
+  if (read_gecko_line(line)) return;
+  // What logs put before a line: `E/AndroidRuntime( 1234): \tat com.bank.Ledger.post(...)`
+  const std::size_t tab = scan_.find(line, "\tat ");
+  if (tab != kNowhere) read_at(line.substr(tab + 1));
+}
+
 void Parser::read(std::string_view whole) {
-  const bool indented = !whole.empty() && is_blank(whole.front());
   std::string_view line = trim(whole);
   while (line.starts_with('|')) line = trim(line.substr(1));  // groups of Python
   if (line.empty() || whole.size() > kMaxStackLine) return;
+  const auto column = static_cast<std::size_t>(line.data() - whole.data());
+  const bool in_python = line.starts_with("File ") || line.starts_with("PL/");
+  if (column > source_column_ && !in_python) return;
+  source_column_ = kNowhere;
+  if (take_front(line, "CONTEXT:")) line = trim(line);
+  if (line.empty()) return;
   const std::string_view before = previous_;
   previous_ = line;
-  StackFrame frame;
-  frame.raw = line;
-  if (read_at(line)) return;
+  if (nameable_) {
+    nameable_ = false;
+    if (column > 0 && read_name_of_go(line)) return;
+  }
+  if (line.starts_with("at ") && read_at(line)) return;
   placeable_ = false;
   symbol_ = {};
-  switch (line.front()) {
-    case '#':
-      if (read_hashed(line)) return;
-      break;
-    case 'F':
-      if (!read_python(scan_, line, frame)) break;
-      add(Language::kPython, frame, recent_first_ ? Order::kThrowFirst : Order::kCallerFirst);
-      return;
-    case 'T':
-    case 'E':
-    case '+':
-    case 'C':
-      if (line.ends_with("(most recent call last):")) {
-        turn();
-        recent_first_ = false;
-        return;
-      }
-      if (line.ends_with("(most recent call first):")) recent_first_ = true;
-      if (take_front(line, "CONTEXT:")) line = trim(line);
-      if (line.empty()) return;
-      break;
-    case 's':
-    case 'S':
-      if (line == "stack backtrace:" || line == "Stack backtrace:") {
-        backtrace_ = true;
-        return;
-      }
-      break;
-    default:
-      break;
-  }
-  if (is_digit(line.front()) && read_numbered(line)) return;
-  if (line.starts_with("PHP ")) {
-    const std::string_view rest = trim(line.substr(4));
-    if (!rest.empty() && is_digit(rest.front()) && read_numbered(rest)) return;
-  }
-  if (line.starts_with("PL/") || line.starts_with("SQL function ") ||
-      line.starts_with("compilation of ")) {
-    frame = {};
-    frame.raw = line;
-    if (read_postgres(scan_, line, frame)) add(Language::kPostgres, frame);
+  if (read_begun(line)) {
+    if (in_python) source_column_ = column;
     return;
   }
-  frame = {};
-  if (indented && !before.empty() && read_go(scan_, before, line, frame)) {
-    drop_held();  // its first line may have looked like a bare name
-    frame.raw = spanning(before, line);
-    add(Language::kGo, frame);
-    return;
-  }
-  frame = {};
-  frame.raw = line;
-  if (read_ruby(scan_, line, frame)) {
-    // Ruby 2.5 to 2.7 printed the caller first on terminals, and the place of the error last.
-    add(Language::kRuby, frame, turn_from_ != kNowhere ? Order::kCallerFirst : Order::kThrowFirst);
-    turn();
-    return;
-  }
-  frame = {};
-  frame.raw = line;
-  if (read_unity(scan_, line, frame)) {
-    add(Language::kNet, frame);
-    return;
-  }
-  frame = {};
-  frame.raw = line;
-  if (read_terse_dart(scan_, line, frame)) {
-    add(Language::kDart, frame);
-    return;
-  }
-  frame = {};
-  frame.raw = line;
-  if (read_glibc(scan_, line, frame)) {
-    add(Language::kNative, frame);
-    return;
-  }
-  read_gecko_line(line);
+  if (column == 0 || !read_go_lines(before, line)) read_other(line);
 }
 
 std::size_t Parser::run() {

@@ -33,6 +33,9 @@ enum class StackLanguage : std::uint8_t {
   kDart,
   kNative,
   kPostgres,
+  kPerl,
+  kLua,
+  kBeam,  // Elixir and Erlang
 };
 
 // app, library, runtime, native or eval.

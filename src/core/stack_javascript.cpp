@@ -44,6 +44,10 @@ void read_eval(Scan& scan, std::string_view text, StackFrame& frame) {
 
 // `url:wasm-function[7]:0x1f`
 bool read_wasm(Scan& scan, std::string_view place, StackFrame& frame) {
+  if (place.starts_with("wasm-function[")) {
+    frame.function = place.substr(0, scan.find(place, ':'));
+    return true;
+  }
   const std::size_t at = scan.find(place, ":wasm-function[");
   if (at == kNowhere) return false;
   frame.file = place.substr(0, at);
@@ -116,9 +120,11 @@ bool read_javascript(Scan& scan, std::string_view text, StackFrame& frame) {
   const bool closed = text.ends_with(')');
   std::size_t open = closed || !begins_place(text) ? place_open(scan, text, closed) : kNowhere;
   if (open == kNowhere) {
+    if (closed) text.remove_suffix(1);
     if (is_native(text)) return false;  // `at <anonymous>` marks a gap, and is no frame
     Place place;
-    if (!split_place(text, place) && !begins_place(text)) return false;
+    if (!split_place(text, place) && !begins_place(text) && !text.starts_with("wasm-function["))
+      return false;
     if (!begins_place(text) && scan.find(text, ' ') != kNowhere &&
         place.column == StackFrame::kNone)
       return false;
@@ -153,6 +159,7 @@ bool read_gecko(Scan& scan, std::string_view line, StackFrame& frame) {
   if (split == kNowhere) return false;
   std::string_view name = line.substr(0, split);
   std::string_view place = line.substr(split + 1);
+  if (place.ends_with(')') && scan.contains(place, ":(//")) place.remove_suffix(1);
   // Old Firefox prints arguments.
   if (name.ends_with(')')) {
     const std::size_t open = scan.opening(name, name.size() - 1);
@@ -161,6 +168,10 @@ bool read_gecko(Scan& scan, std::string_view line, StackFrame& frame) {
   frame.function = javascript_name(scan, name);
   if (place == "[native code]") {
     frame.kind = FrameKind::kNative;
+    return true;
+  }
+  if (place.empty() && (name == "eval code" || name == "global code")) {
+    if (name.front() == 'e') frame.kind = FrameKind::kEval;
     return true;
   }
   // `file.js line 26 > eval line 2 > eval:1:30`

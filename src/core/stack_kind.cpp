@@ -183,8 +183,12 @@ FrameKind kind_of_name(Scan& scan, Language language, const StackFrame& frame) {
       return frame.file.starts_with("<frozen ") ? FrameKind::kRuntime : FrameKind::kApp;
     case Language::kRuby:
       return frame.file.starts_with("<internal:") ? FrameKind::kRuntime : FrameKind::kApp;
+    case Language::kBeam:
+      return frame.function.starts_with(':') ? FrameKind::kRuntime : FrameKind::kApp;
     case Language::kPhp:
     case Language::kPostgres:
+    case Language::kPerl:
+    case Language::kLua:
       break;
   }
   return FrameKind::kApp;

@@ -47,12 +47,6 @@ bool Scan::has_free_blank(std::string_view text) {
   return false;
 }
 
-std::string_view trim(std::string_view text) {
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
 bool take_number(std::string_view& text, std::int32_t& value) {
   std::size_t size = 0;
   while (size < text.size() && size <= kMaxDigits && is_digit(text[size])) ++size;

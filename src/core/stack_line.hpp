@@ -57,7 +57,11 @@ inline bool is_digit(char c) { return c >= '0' && c <= '9'; }
 inline bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 inline bool is_blank(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
-std::string_view trim(std::string_view text);
+inline std::string_view trim(std::string_view text) {
+  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
+  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
+  return text;
+}
 inline bool take_front(std::string_view& text, std::string_view prefix) {
   if (!text.starts_with(prefix)) return false;
   text.remove_prefix(prefix.size());
@@ -84,21 +88,32 @@ bool split_place(std::string_view text, Place& place);
 bool begins_place(std::string_view text);
 void set_place(StackFrame& frame, const Place& place);
 
-// Each reads one line, without blanks around it, and says whether it is a frame of its kind. What
-// follows `at ` is given to the first three; only they see it.
+// Each reads one line, without blanks around it, and says whether it is a frame of its kind.
+
+// After `at `.
 bool read_javascript(Scan& scan, std::string_view text, StackFrame& frame);
 bool read_jvm(Scan& scan, std::string_view text, StackFrame& frame);
-bool read_net(Scan& scan, std::string_view text, StackFrame& frame, bool placed);
+bool read_net(Scan& scan, std::string_view text, StackFrame& frame);
+bool read_placed_net(Scan& scan, std::string_view text, StackFrame& frame);
+
+// With what other languages than English say for `at`.
+bool read_foreign_net(Scan& scan, std::string_view line, StackFrame& frame);
+bool read_bare_jvm(Scan& scan, std::string_view line, StackFrame& frame);  // without `at `
+bool read_unity(Scan& scan, std::string_view line, StackFrame& frame);
 
 bool read_gecko(Scan& scan, std::string_view line, StackFrame& frame);  // name@place
 bool read_bare_place(Scan& scan, std::string_view line, StackFrame& frame);
 bool is_bare_name(Scan& scan, std::string_view line);
 std::string_view javascript_name(Scan& scan, std::string_view name);
 
-bool read_unity(Scan& scan, std::string_view line, StackFrame& frame);
 bool read_python(Scan& scan, std::string_view line, StackFrame& frame);
 bool read_ruby(Scan& scan, std::string_view line, StackFrame& frame);
+bool read_perl(Scan& scan, std::string_view line, StackFrame& frame);
+bool read_lua(Scan& scan, std::string_view line, StackFrame& frame);
+bool read_elixir(Scan& scan, std::string_view line, StackFrame& frame);
+bool read_erlang(Scan& scan, std::string_view line, StackFrame& frame);
 bool read_postgres(Scan& scan, std::string_view line, StackFrame& frame);
+bool read_plpython(Scan& scan, std::string_view line, StackFrame& frame);
 
 // After `#` and a number.
 bool read_php(Scan& scan, std::string_view text, StackFrame& frame);
@@ -106,12 +121,16 @@ bool read_dart(Scan& scan, std::string_view text, StackFrame& frame);
 bool read_debugger(Scan& scan, std::string_view text,
                    StackFrame& frame);  // GDB, sanitizers, Android
 
-bool read_xdebug(Scan& scan, std::string_view text, StackFrame& frame);  // after `1. `
-bool read_terse_dart(Scan& scan, std::string_view line, StackFrame& frame);
-bool read_crash_report(Scan& scan, std::string_view text, StackFrame& frame);  // after a number
+bool read_xdebug(Scan& scan, std::string_view text, StackFrame& frame);        // after `1. `
+bool read_boost(Scan& scan, std::string_view text, StackFrame& frame);         // after `1# `
+bool read_crash_report(Scan& scan, std::string_view text, StackFrame& frame);  // after `1 `
+bool read_lldb(Scan& scan, std::string_view line, StackFrame& frame);
 bool read_glibc(Scan& scan, std::string_view line, StackFrame& frame);
+bool read_terse_dart(Scan& scan, std::string_view line, StackFrame& frame);
 // The second line of a frame of Go; `function` is the first.
 bool read_go(Scan& scan, std::string_view function, std::string_view place, StackFrame& frame);
+// The first line of a frame of go-errors.
+bool read_go_error(Scan& scan, std::string_view line, StackFrame& frame);
 // Native symbols lose their parameters.
 std::string_view without_parameters(Scan& scan, std::string_view symbol);
 

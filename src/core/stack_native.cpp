@@ -64,6 +64,7 @@ bool read_symbol(Scan& scan, std::string_view text, StackFrame& frame) {
     text = text.substr(0, blank);
   }
   frame.function = without_parameters(scan, trim(text));
+  if (frame.function == "??") frame.function = {};
   return true;
 }
 
@@ -139,12 +140,22 @@ bool read_debugger(Scan& scan, std::string_view text, StackFrame& frame) {
     const std::size_t blank = scan.find(text, ' ');
     if (blank == kNowhere) return false;
     text = trim(text.substr(blank));
-    const std::size_t open = scan.find(text, " (");
+    std::size_t open = scan.find(text, " (");
     frame.file = text.substr(0, open);
+    if (open != kNowhere && text.substr(open).starts_with(" (offset "))  // in an archive
+      open = scan.find(text, " (", open + 2);
     if (open == kNowhere || text.substr(open).starts_with(" (BuildId")) return true;
     const std::size_t close = scan.closing(text, open + 1);
     if (close == kNowhere) return false;
     frame.function = without_parameters(scan, text.substr(open + 2, close - open - 2));
+    return true;
+  }
+  if (take_front(text, "abs ")) {  // Dart: `abs 0000007a1b virt 0000000032 symbol+0x1e3`
+    const std::size_t virtual_address = scan.find(text, " virt ");
+    if (virtual_address == kNowhere) return false;
+    text.remove_prefix(virtual_address + 6);
+    const std::size_t blank = scan.find(text, ' ');
+    if (blank != kNowhere) frame.function = without_offset(scan, text.substr(blank + 1));
     return true;
   }
   const bool addressed = take_address(text);
@@ -154,7 +165,8 @@ bool read_debugger(Scan& scan, std::string_view text, StackFrame& frame) {
     return false;
   }
   return read_symbol(scan, text, frame) &&
-         (addressed || (!frame.function.empty() && !scan.has_free_blank(frame.function)));
+         (addressed || text.starts_with("?? ") ||
+          (!frame.function.empty() && !scan.has_free_blank(frame.function)));
 }
 
 bool read_crash_report(Scan& scan, std::string_view text, StackFrame& frame) {
@@ -176,10 +188,9 @@ bool read_crash_report(Scan& scan, std::string_view text, StackFrame& frame) {
     return !frame.function.empty();
   }
   // `Bank   0x0000000100003f2c Ledger.post(_:) + 52 (Ledger.swift:41)`
-  std::size_t address = scan.find(text, " 0x");
-  if (address == kNowhere) address = scan.find(text, "\t0x");
-  if (address == kNowhere || address == 0) return false;
-  std::string_view symbol = text.substr(address + 1);
+  const std::size_t address = scan.find(text, "0x");
+  if (address == kNowhere || address == 0 || !is_blank(text[address - 1])) return false;
+  std::string_view symbol = text.substr(address);
   if (!take_address(symbol)) return false;
   if (symbol.ends_with(')')) {
     const std::size_t open = scan.find_last(symbol, " (");
@@ -207,6 +218,55 @@ bool read_glibc(Scan& scan, std::string_view line, StackFrame& frame) {
   frame.file = line.substr(0, open);
   frame.function = open + 1 < line.size() ? without_offset(scan, line.substr(open + 1)) : "";
   if (frame.function.starts_with('+')) frame.function = {};
+  return true;
+}
+
+// `bank::Ledger::post(int) at /srv/bank/ledger.cc:41`, `main in /lib/libc.so.6`
+bool read_boost(Scan& scan, std::string_view text, StackFrame& frame) {
+  take_address(text);
+  Place place;
+  const std::size_t at = scan.find_last(text, " at ");
+  if (at != kNowhere && split_place(text.substr(at + 4), place)) {
+    set_place(frame, place);
+    frame.function = without_parameters(scan, text.substr(0, at));
+    return true;
+  }
+  if (take_front(text, "in ")) {
+    frame.file = text;
+    return true;
+  }
+  const std::size_t in = scan.find_last(text, " in ");
+  if (in == kNowhere) return false;
+  frame.file = text.substr(in + 4);
+  frame.function = without_parameters(scan, text.substr(0, in));
+  return true;
+}
+
+// `* frame #0: 0x0000000100003f2c bank`Ledger.post(amount=-3) at Ledger.swift:41:15`
+bool read_lldb(Scan& scan, std::string_view line, StackFrame& frame) {
+  if (take_front(line, "*")) line = trim(line);
+  std::int32_t number = 0;
+  if (!take_front(line, "frame #") || !take_number(line, number) || !take_front(line, ": "))
+    return false;
+  if (!take_address(line)) return false;
+  line.remove_prefix(scan.find(line, '`') + 1);  // nothing, if there is none
+  Place place;
+  const std::size_t at = scan.find_last(line, " at ");
+  if (at != kNowhere && split_place(line.substr(at + 4), place)) {
+    set_place(frame, place);
+    line = line.substr(0, at);
+  }
+  frame.function = without_parameters(scan, line);
+  return true;
+}
+
+// `/srv/bank/store.go:12 (0x4a1b2c)`
+bool read_go_error(Scan& scan, std::string_view line, StackFrame& frame) {
+  const std::size_t address = scan.find_last(line, " (0x");
+  Place place;
+  if (address == kNowhere || !split_place(line.substr(0, address), place)) return false;
+  if (!place.file.ends_with(".go") && !place.file.ends_with(".s")) return false;
+  set_place(frame, place);
   return true;
 }
 

@@ -1,4 +1,4 @@
-// Lines of Python, Ruby, PHP and PL/pgSQL.
+// Lines of Python, Ruby, PHP, Perl, Lua and PL/pgSQL.
 #include "core/stack_line.hpp"
 
 namespace vigil::stack {
@@ -27,6 +27,23 @@ bool take_call_line(std::string_view& path, std::int32_t& line) {
   return !path.empty();
 }
 
+// A line that is a place and nothing else.
+bool is_ruby_place(std::string_view line) {
+  std::int32_t number = 0;
+  if (!take_last_number(line, number) || !take_back(line, ":")) return false;
+  return line.ends_with(".rb") && !line.starts_with('#');
+}
+
+constexpr std::string_view kPerlSuffixes[] = {".pl", ".pm", ".t", ".cgi", ".psgi", ".al"};
+
+bool is_perl_file(std::string_view file) {
+  if (file.starts_with("(eval ") || file == "-e") return true;
+  for (const std::string_view suffix : kPerlSuffixes) {
+    if (file.ends_with(suffix)) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
 bool read_python(Scan& scan, std::string_view line, StackFrame& frame) {
@@ -41,8 +58,10 @@ bool read_python(Scan& scan, std::string_view line, StackFrame& frame) {
     // IPython: `File ~/bank/api.py:31, in post(data)`
     const std::size_t end = scan.find(line, ", in ");
     Place place;
-    if (end == kNowhere || !split_place(line.substr(0, end), place)) return false;
+    if (!split_place(line.substr(0, end), place) || scan.find(place.file, ' ') != kNowhere)
+      return false;
     set_place(frame, place);
+    if (end == kNowhere) return place.column == StackFrame::kNone;
     line.remove_prefix(end);
     line = line.substr(0, scan.find(line, '('));
   }
@@ -69,7 +88,7 @@ bool read_ruby(Scan& scan, std::string_view line, StackFrame& frame) {
     if (end == kNowhere) return false;
     frame.function = line.substr(quote + 1, end - quote - 1);
     if (frame.function == "<main>") frame.function = {};
-  } else if (!from) {
+  } else if (!from && !is_ruby_place(line)) {
     return false;
   }
   Place place;
@@ -86,6 +105,16 @@ bool read_ruby(Scan& scan, std::string_view line, StackFrame& frame) {
 }
 
 bool read_php(Scan& scan, std::string_view text, StackFrame& frame) {
+  if (text.ends_with(']')) {  // debug_print_backtrace: `post() called at [/var/www/a.php:10]`
+    const std::size_t called = scan.find_last(text, " called at [");
+    Place place;
+    if (called != kNowhere &&
+        split_place(text.substr(called + 12, text.size() - called - 13), place)) {
+      set_place(frame, place);
+      frame.function = php_callee(scan, text.substr(0, called));
+      return true;
+    }
+  }
   if (take_front(text, "[internal function]: ")) {
     frame.function = php_callee(scan, text);
     frame.kind = FrameKind::kNative;
@@ -122,6 +151,47 @@ bool read_xdebug(Scan& scan, std::string_view text, StackFrame& frame) {
   return true;
 }
 
+// `Bank::Ledger::post(3) called at lib/Bank/Api.pm line 12`, `limit at lib/Bank/Ledger.pm line 41.`
+bool read_perl(Scan& scan, std::string_view line, StackFrame& frame) {
+  const std::size_t handle = scan.find_last(line, ", <");  // `, <STDIN> line 3.`
+  if (handle != kNowhere && line.ends_with('.')) line = line.substr(0, handle);
+  take_back(line, ".");
+  std::string_view rest = line;
+  if (!take_last_number(rest, frame.line) || !take_back(rest, " line ")) return false;
+  const std::size_t at = scan.find_last(rest, " at ");
+  if (at == kNowhere) return false;
+  frame.file = rest.substr(at + 4);
+  rest = rest.substr(0, at);
+  if (frame.file.starts_with("(eval ")) frame.kind = FrameKind::kEval;
+  if (take_back(rest, " called")) {
+    frame.function = rest.starts_with("eval ") ? rest : rest.substr(0, scan.find(rest, '('));
+    return !frame.function.empty();
+  }
+  return is_perl_file(frame.file);
+}
+
+// `ledger.lua:41: in function 'ledger.post'`
+bool read_lua(Scan& scan, std::string_view line, StackFrame& frame) {
+  const std::size_t in = scan.find(line, ": in ");
+  if (in == kNowhere) return false;
+  Place place;
+  if (line.substr(0, in) == "[C]") {
+    frame.kind = FrameKind::kNative;
+  } else if (split_place(line.substr(0, in), place) && place.column == StackFrame::kNone) {
+    set_place(frame, place);
+  } else {
+    return false;
+  }
+  std::string_view name = line.substr(in + 5);
+  const std::size_t blank = scan.find(name, ' ');  // function, local, upvalue, method, field
+  if (blank == kNowhere || name == "main chunk") return true;
+  name = name.substr(blank + 1);
+  if (name.starts_with('<')) return true;
+  take_front(name, "'");
+  frame.function = name.substr(0, scan.find(name, '\''));
+  return true;
+}
+
 bool read_postgres(Scan& scan, std::string_view line, StackFrame& frame) {
   if (take_front(line, "compilation of ")) {
     std::string_view start = line;
@@ -152,6 +222,16 @@ bool read_postgres(Scan& scan, std::string_view line, StackFrame& frame) {
   line.remove_prefix(end);
   if (!placed && take_front(line, " line ")) take_number(line, frame.line);
   return !frame.function.empty();
+}
+
+// `PL/Python function "transfer", line 5, in post`
+bool read_plpython(Scan& scan, std::string_view line, StackFrame& frame) {
+  const std::size_t word = scan.find(line, "\", line ");
+  if (word == kNowhere) return false;
+  line.remove_prefix(word + 8);
+  if (!take_number(line, frame.line) || !take_front(line, ", in ")) return false;
+  frame.function = line == "<module>" ? std::string_view() : line;
+  return true;
 }
 
 }  // namespace vigil::stack

@@ -217,8 +217,8 @@ scala.collection.immutable.List.foreach | List.scala | 431 | - | runtime
 user$eval1.invoke | NO_SOURCE_FILE | 1 | - | app +
 jdk.internal.reflect.GeneratedMethodAccessor1.invoke | - | - | - | runtime
 com.x.KtKt$main$1.invokeSuspend | Kt.kt | 3 | - | app +
-org.springframework.A$$FastClassBySpringCGLIB$$1.invoke | - | - | - | library
-a.b.c | - | - | - | app +
+org.springframework.A$$FastClassBySpringCGLIB$$1.invoke | <generated> | - | - | library
+a.b.c | SourceFile | - | - | app +
 a.b.c | SourceFile | 12 | - | app +
 com.x.R.close | R.java | 3 | - | app +
 )~");
@@ -456,6 +456,168 @@ z | - | 3 | - | app +
 py | - | - | - | app +
 f(integer) | - | 5 | - | app +
 x() | - | 1 | - | app +
+)~");
+}
+
+TEST(Stack, PassesStatementsOfSql) {
+  EXPECT_EQ(shown(R"~(SQL statement "SELECT 1
+PL/pgSQL function fake() line 1 at RAISE
+"
+PL/pgSQL function f() line 2 at PERFORM
+SQL statement "SELECT 2"
+PL/pgSQL function g() line 3 at PERFORM
+SQL statement "SELECT
+PL/pgSQL function h() line 4 at PERFORM)~"),
+            R"~(f() | - | 2 | - | app +
+g() | - | 3 | - | app +
+h() | - | 4 | - | app +
+)~");
+}
+
+TEST(Stack, PlPython) {
+  EXPECT_EQ(shown(R"~(Traceback (most recent call last):
+  PL/Python function "a b", line 5, in <module>
+    PL/Python function "c", line 3, in fake
+  PL/Python function "a b", line 2, in post
+PL/Python function "a b")~"),
+            R"~(post | - | 2 | - | app +
+fake | - | 3 | - | app +
+- | - | 5 | - | app +
+a b | - | - | - | app +
+)~");
+}
+
+TEST(Stack, Perl) {
+  EXPECT_EQ(shown(R"~(limit at lib/A.pm line 41, <STDIN> line 3.
+	A::B::post("at x line 2", 1) called at my dir/a.pl line 12
+	eval {...} called at (eval 7) line 1
+died at the end of line 3.
+Meet at noon, line 4)~"),
+            R"~(- | lib/A.pm | 41 | - | app +
+A::B::post | my dir/a.pl | 12 | - | app +
+eval {...} | (eval 7) | 1 | - | eval +
+)~");
+}
+
+TEST(Stack, Lua) {
+  EXPECT_EQ(shown(R"~(lua: a.lua:1: in function 'early'
+stack traceback:
+	[C]: in function 'error'
+	my dir/a.lua:41: in function 'bank.post'
+	a.lua:50: in upvalue 'check'
+	a.lua:51: in function <a.lua:30>
+	[string "x: in y"]:9: in main chunk
+	[C]: in ?)~"),
+            R"~(error | - | - | - | native
+bank.post | my dir/a.lua | 41 | - | app +
+check | a.lua | 50 | - | app +
+- | a.lua | 51 | - | app +
+- | - | - | - | native
+)~");
+}
+
+TEST(Stack, Elixir) {
+  EXPECT_EQ(shown(R"~(** (RuntimeError) at foo.ex:1: x
+    (bank 0.1.0) lib/a b.ex:41: Bank.post/2
+    (phoenix 1.7.1) lib/phoenix/router.ex:432: Phoenix.Router.__call__/5
+    (elixir 1.15.7) lib/enum.ex:2: anonymous fn/3 in Enum.map/2
+    (stdlib 5.1.1) :gen.call/4
+    lib/plain.ex:9: Bank.run/0
+    lib/plain.ex:9: undefined function
+    iex:1: (file))~"),
+            R"~(Bank.post/2 | lib/a b.ex | 41 | - | app +
+Phoenix.Router.__call__/5 | lib/phoenix/router.ex | 432 | - | library
+anonymous fn/3 in Enum.map/2 | lib/enum.ex | 2 | - | runtime
+:gen.call/4 | - | - | - | runtime
+Bank.run/0 | lib/plain.ex | 9 | - | app +
+(file) | iex | 1 | - | app +
+)~");
+}
+
+TEST(Stack, ErlangShell) {
+  EXPECT_EQ(shown(R"~(** exception error: bad argument
+     in function  ledger:post/2 (src/ledger.erl, line 41)
+     in call from erl_eval:do_apply/6
+     in one of the cases (of many, line x))~"),
+            R"~(ledger:post/2 | src/ledger.erl | 41 | - | app +
+erl_eval:do_apply/6 | - | - | - | app +
+)~");
+}
+
+TEST(Stack, GoErrorsWithStacks) {
+  EXPECT_EQ(shown(R"~(*errors.errorString x
+/a/b.go:12 (0x4a1b2c)
+	(*T).open: return errors.New("x: y")
+/usr/local/go/src/runtime/proc.go:250 (0x43a1b2)
+	main: fn())~"),
+            R"~((*T).open | /a/b.go | 12 | - | app +
+main | /usr/local/go/src/runtime/proc.go | 250 | - | app +
+)~");
+}
+
+TEST(Stack, DotNetInOtherLanguages) {
+  EXPECT_EQ(shown(R"~(System.Exception: x
+   bei A.B.C(Int32 id) in C:\a b\c.cs:Zeile 41.
+   bei A.B.D(String s)
+   in A.B.C(Int32 id) in C:\c.cs:riga 45
+   in A.B.D()
+   v A.B.C() v C:\c.cs:řádek 47
+   於 A.B.C() 於 C:\c.cs: 行 44
+   위치: A.B.C(Int32 id) 파일 C:\c.cs:줄 46
+   場所 A.B.D()
+   in Foo (at a.js:1)
+   see a.b(c))~"),
+            R"~(A.B.C | C:\a b\c.cs | 41 | - | app +
+A.B.D | - | - | - | app +
+A.B.C | C:\c.cs | 45 | - | app +
+A.B.D | - | - | - | app +
+A.B.C | C:\c.cs | 47 | - | app +
+A.B.C | C:\c.cs | 44 | - | app +
+A.B.C | C:\c.cs | 46 | - | app +
+A.B.D | - | - | - | app +
+)~");
+}
+
+TEST(Stack, BehindTheWordsOfALog) {
+  EXPECT_EQ(shown("E/AndroidRuntime( 1234): E: x\n"
+                  "E/AndroidRuntime( 1234): \tat a.b.C.d(C.java:41)\n"
+                  "03-01 10:00:00.123  1234  1240 E AndroidRuntime: \tat a.b.C.e(Native Method)\n"),
+            "a.b.C.d | C.java | 41 | - | app +\na.b.C.e | - | - | - | native\n");
+}
+
+TEST(Stack, SourceOfPythonIsNoFrame) {
+  EXPECT_EQ(shown(R"~(Traceback (most recent call last):
+File "/a/x.py", line 1, in f
+    # at foo (a.js:1:2)
+  File "/a/y.py", line 2, in g
+    b@c.d:1:2
+    ^^^^^
+    at bar (a.js:1:2)
+ValueError: x
+    at real (a.js:1:2))~"),
+            R"~(g | /a/y.py | 2 | - | app +
+f | /a/x.py | 1 | - | app +
+real | a.js | 1 | 2 | app +
+)~");
+}
+
+TEST(Stack, MoreNativeTools) {
+  EXPECT_EQ(shown(R"~( 0# a::b(int) at /src/my dir/x.cc:41
+ 1# 0x00007F in /lib/libc.so.6
+ 2# main in ./bank
+  * frame #0: 0x0001 bank`A.post(n=-3) at A.swift:41:15
+    frame #1: 0x0002 libdyld.dylib`start + 4
+#0  ?? () from /lib/x.so
+    #00 abs 0000007a1b virt 0000000032 _kDart+0x1e3
+      #02 pc 0000014a  /data/base.apk (offset 0x1000) (Java_post+12))~"),
+            R"~(a::b | /src/my dir/x.cc | 41 | - | app +
+- | /lib/libc.so.6 | - | - | native
+main | ./bank | - | - | native
+A.post | A.swift | 41 | 15 | app +
+start | - | - | - | native
+- | /lib/x.so | - | - | native
+_kDart | - | - | - | native
+Java_post | /data/base.apk | - | - | native
 )~");
 }
 
