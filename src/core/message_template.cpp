@@ -93,7 +93,8 @@ constexpr WordSet kDurations("ns", "us", "ms", "s", "m", "h", "d", "w", "sec", "
                              "usecs", "millis", "millisecond", "milliseconds", "microsecond",
                              "microseconds", "nanosecond", "nanoseconds", "\xC2\xB5s", "\xCE\xBCs");
 constexpr WordSet kSizes("b", "k", "g", "t", "kb", "mb", "gb", "tb", "pb", "kib", "mib", "gib",
-                         "tib", "byte", "bytes");
+                         "tib", "byte", "bytes", "bps", "kbps", "mbps", "gbps");
+constexpr WordSet kRates("s", "sec", "second", "min", "minute", "h", "hour");
 // Numbers after these words tell what went wrong.
 constexpr WordSet kCodes("code", "errno", "error", "status", "http", "sqlstate");
 // Values of these keys are words that tell what happened.
@@ -127,6 +128,21 @@ constexpr WordSet kCountryDomains("info", "io", "dev", "app", "cloud", "arpa", "
                                   "jp", "kr", "mx", "my", "nl", "no", "nz", "pe", "pl", "pt", "ro",
                                   "ru", "se", "sg", "th", "tr", "tw", "ua", "uk", "us", "ve", "vn",
                                   "za");
+// The first label of a package or class turned around is no host: com.example.app.
+constexpr WordSet kPackages("com", "org", "net", "edu", "io", "java", "javax");
+// Endings of file names that nobody gives to a member or a method.
+constexpr WordSet kFileNames("exe", "dll", "sys", "so", "ko", "jar", "war", "ini", "conf", "cfg",
+                             "xml", "yaml", "yml", "txt", "csv", "pdf", "tmp", "bak", "gz", "tgz",
+                             "png", "jpg", "jpeg", "gif", "svg", "iso", "deb", "rpm", "pem", "crt",
+                             "pid", "sock", "java", "cpp", "hpp", "py", "rb", "php");
+// A slash after these words is the root of all paths.
+constexpr WordSet kPlaces("on", "of", "to", "from", "in", "at", "for", "under", "mount", "path",
+                          "directory", "filesystem");
+// Words of hexadecimal letters that are not numbers.
+constexpr WordSet kHexWords("acceded", "defaced", "effaced");
+constexpr WordSet kZones("utc", "gmt", "est", "edt", "cst", "cdt", "mst", "mdt", "pst", "pdt",
+                         "bst", "ist", "jst", "kst", "msk", "wet", "west", "cet", "cest", "eet",
+                         "eest", "sgt", "hkt", "aest", "aedt", "nzst", "nzdt");
 constexpr WordSet kMonths("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
                           "nov", "dec");
 constexpr WordSet kWeekdays("mon", "tue", "wed", "thu", "fri", "sat", "sun");
@@ -381,6 +397,8 @@ class Scanner {
       if (digits(at + 1, 2, 2) == 0) return kNone;
       at += 3;
       if (one_of(at, ".,") && is_digit(at + 1)) at = skip(at + 1, kDigit);
+    } else if (byte(at) == '.' && is_digit(at + 1)) {
+      at = skip(at + 1, kDigit);
     }
     return is_word(at) && !one_of(at, "ZzAPap") ? kNone : zone(at);
   }
@@ -391,10 +409,10 @@ class Scanner {
     if (one_of(next, "+-") && digits(next + 1, 4, 4) != 0) return next + 5;
     if (one_of(next, "+-") && digits(next + 1, 2, 2) != 0)
       return byte(next + 3) == ':' && digits(next + 4, 2, 2) != 0 ? next + 6 : next + 3;
-    const std::string_view name =
-        piece(std::min(next, text_.size()), std::min(next + 3, text_.size()));
-    if ((name == "UTC" || name == "GMT") && !is_word(next + 3)) return zone_offset(next + 3);
-    return at;
+    std::size_t end = next;
+    while (end < next + 5 && is_capital(end)) ++end;
+    if (end < next + 3 || is_word(end) || !among(Word(piece(next, end)), kZones)) return at;
+    return zone_offset(end);
   }
   std::size_t zone_offset(std::size_t at) {
     return one_of(at, "+-") && digits(at + 1, 4, 4) != 0 ? at + 5 : at;
@@ -535,6 +553,7 @@ class Scanner {
       const char c = byte(i);
       if (c == '.') {
         if (i == label) return kNone;
+        if (i + 1 == end) break;
         ++dots;
         label = i + 1;
       } else if (c != '-' && !is_word(i)) {
@@ -542,11 +561,29 @@ class Scanner {
       }
     }
     if (dots == 0) return piece(at, i) == "localhost" ? port(i) : kNone;
-    if (i < end && byte(i) != ':' && byte(i) != '/') return kNone;
+    if (i < end && byte(i) != ':' && byte(i) != '/' && i + 1 != end) return kNone;
     const std::string_view top = piece(label, i);
-    return among(Word(top), kGenericDomains) || (dots > 1 && among(Word(top), kCountryDomains))
-               ? port(i)
-               : kNone;
+    if (!among(Word(top), kGenericDomains)) {
+      const bool known = dots > 1 || (port(i) > i + 2 && top != "pl");
+      if (!known || !among(Word(top), kCountryDomains)) return kNone;
+    }
+    return is_namespace(at, label, i, dots) ? kNone : port(i);
+  }
+  // com.example.cloud, System.Net and ASP.NET are names of programs.
+  bool is_namespace(std::size_t at, std::size_t top, std::size_t end, int dots) {
+    std::size_t first = at;
+    while (byte(first) != '.') ++first;
+    if (among(Word(piece(at, first)), kPackages)) return true;
+    if (!is_capital(top)) return false;
+    return dots == 1 ||
+           std::ranges::any_of(piece(at, end), [](char c) { return c >= 'a' && c <= 'z'; });
+  }
+  // What Java makes of an address: name/10.0.0.1:80. `slash` is the first one of the chunk.
+  std::size_t named_address(std::size_t at, std::size_t slash) {
+    if (!dots_ || slash == kNone || slash == at || !is_digit(slash + 1)) return kNone;
+    for (; at < slash; ++at)
+      if (!is_word(at) && !one_of(at, "-.")) return kNone;
+    return ipv4(slash + 1);
   }
   std::size_t email(std::size_t at) {
     const std::size_t start = at;
@@ -563,7 +600,9 @@ class Scanner {
     if (c == '/') return is_word(at + 1) || one_of(at + 1, "._-~*$@");
     if (c == '~') return byte(at + 1) == '/';
     if (c == '.') return byte(at + 1) == '/' || (byte(at + 1) == '.' && byte(at + 2) == '/');
-    if (c == '\\') return byte(at + 1) == '\\' && is_word(at + 2);
+    if (c == '\\')
+      return byte(at + 1) == '\\' ? is_word(at + 2)
+                                  : is_capital(at + 1) && byte(skip_word(at + 1)) == '\\';
     return (kind_at(at) & kLetter) && byte(at + 1) == ':' && one_of(at + 2, "\\/");
   }
   // Line and column belong to the path; other words after a colon do not.
@@ -576,22 +615,95 @@ class Scanner {
     }
     return at;
   }
-  // Words that are joined by slashes are a path if there are many of them or if a file ends them.
+  // Words that are joined by slashes are a path if there are many of them or if a file ends them;
+  // one word is if it ends as only files do, libx.so.1 too.
   bool relative_path(std::size_t at, std::size_t end) {
     int slashes = 0;
     bool extension = false;
+    bool file = false;
+    std::size_t label = end;
     for (; at < end; ++at) {
       const char c = byte(at);
       if (c == '/' || c == '\\') {
         ++slashes;
         extension = false;
       } else if (c == '.') {
+        file |= is_file_name(label, at);
         extension = (kind_at(at + 1) & kLetter) != 0;
+        if (extension) file = false;
+        label = at + 1;
       } else if (c == ':' || c == '@') {
         break;
       }
     }
-    return slashes > 1 || (slashes == 1 && extension);
+    return slashes > 1 || (slashes == 1 && extension) ||
+           (slashes == 0 && (file || is_file_name(label, at)));
+  }
+  bool is_file_name(std::size_t label, std::size_t end) {
+    return label + 2 <= end && end <= label + 4 && among(Word(piece(label, end)), kFileNames);
+  }
+  // The end of four or more words of so many hexadecimal digits each.
+  std::size_t hex_dump(std::size_t at, std::size_t size) {
+    if ((size != 2 && size != 4 && size != 8) || byte(at + size) != ' ' || at < letters_to_)
+      return kNone;
+    bool digit = false;
+    int words = 0;
+    std::size_t end = kNone;
+    for (;; at += size + 1, ++words) {
+      std::size_t i = 0;
+      for (; i < size && (kind_at(at + i) & kHex); ++i) digit |= is_digit(at + i);
+      if (i < size || is_word(at + size)) break;
+      end = at + size;
+      if (byte(end) != ' ') {
+        ++words;
+        break;
+      }
+    }
+    if (words >= 4 && digit) return end;
+    letters_to_ = at;
+    return kNone;
+  }
+  // 0000:ab:1f.2, an address on a bus.
+  std::size_t pci(std::size_t at) {
+    if (byte(at + 4) != ':' || byte(at + 7) != ':' || byte(at + 10) != '.') return kNone;
+    for (const std::size_t i : {0u, 1u, 2u, 3u, 5u, 6u, 8u, 9u, 11u})
+      if ((kind_at(at + i) & kHex) == 0) return kNone;
+    return is_word(at + 12) ? kNone : at + 12;
+  }
+  // sda, vdb, xvdc: disks have letters where others have numbers.
+  bool disk(std::size_t from, std::size_t to) {
+    if (to - from == 4 && byte(from) == 'x') ++from;
+    return to - from == 3 && byte(from + 1) == 'd' &&
+           (one_of(from, "sv") ? one_of(from + 2, "abcdefgh")
+                               : byte(from) == 'h' && one_of(from + 2, "abc"));
+  }
+  // A hash or an address of memory without a digit.
+  bool hex_letters(std::size_t from, std::size_t to) {
+    if (to - from < 7) return false;
+    for (std::size_t i = from; i < to; ++i)
+      if ((kind_at(i) & kHex) == 0) return false;
+    return !among(Word(piece(from, to)), kHexWords);
+  }
+  // [a, b]: words that commas separate, of which one is nothing but a word. The end, without the
+  // bracket; at most what is before the next bracket is looked at.
+  std::size_t word_list(std::size_t at) {
+    bool comma = false;
+    bool word = false;
+    for (;;) {
+      const std::size_t item = at;
+      bool plain = true;
+      for (; at < text_.size(); ++at) {
+        const std::uint8_t kind = kind_at(at);
+        if ((kind & (kLetter | kDigit | kMark)) == 0 && !one_of(at, "-$#")) break;
+        if ((kind & (kDigit | kMark)) != 0) plain = false;
+      }
+      if (at == item || at >= text_.size()) return kNone;
+      word |= plain;
+      if (byte(at) == ']') return comma && word ? at : kNone;
+      if (byte(at) != ',') return kNone;
+      comma = true;
+      at += byte(at + 1) == ' ' ? 2u : 1u;
+    }
   }
   // A number, without a unit; letters may follow.
   std::size_t number(std::size_t at) {
@@ -622,6 +734,13 @@ class Scanner {
         at_ = port(end + 1);
         placeholder(Kind::kHost);
         dark_ = at_;
+        return;
+      }
+      const std::size_t list = word_list(at_ + 1);
+      if (list != kNone) {
+        literal(at_, at_ + 1);
+        placeholder(Kind::kValue);
+        dark_ = at_ = list;
         return;
       }
     }
@@ -704,6 +823,7 @@ class Scanner {
     std::size_t scheme = kNone;
     std::size_t mark = kNone;
     std::size_t sign = kNone;
+    std::size_t slash = kNone;
     for (; end < text_.size(); ++end) {
       const std::uint8_t kind = kind_at(end);
       if (kind & (kBlank | kBreak)) break;
@@ -711,6 +831,7 @@ class Scanner {
       if ((kind & kMark) == 0) continue;
       if (mark == kNone) mark = end;
       if (byte(end) == '@' && sign == kNone) sign = end;
+      if (byte(end) == '/' && slash == kNone) slash = end;
       if (byte(end) == ':' && byte(end + 1) == '/' && byte(end + 2) == '/' && end > start) {
         scheme = end;
         break;
@@ -735,6 +856,23 @@ class Scanner {
       end = scheme + 3;
     }
     dots_ = (kinds & kDot) != 0;
+    std::size_t to = kNone;
+    if (kind_at(start) & kHex) to = hex_dump(start, end - start);
+    if (to != kNone) {
+      at_ = dark_ = emit(Kind::kNumber, to);
+      return;
+    }
+    if ((to = named_address(start, slash)) != kNone) {
+      at_ = start;
+      placeholder(Kind::kHost);
+      at_ = dark_ = to;
+      return;
+    }
+    if (slash == start && end == start + 1 && follows_word(start, " ") &&
+        among(Word(word_), kPlaces)) {
+      at_ = dark_ = emit(Kind::kPath, end);
+      return;
+    }
     if ((kinds & kDigit) == 0 &&
         (mark == kNone || (mark + 1 == end && one_of(mark, ":.") && mark > start)))
       plain(start, std::min(mark, end), end);
@@ -757,6 +895,8 @@ class Scanner {
     }
     if (byte(from) == 'l' && piece(from, to) == "localhost")
       placeholder(Kind::kHost);
+    else if (disk(from, to) || ((kind_at(from) & kHex) && hex_letters(from, to)))
+      placeholder(Kind::kNumber);
     else
       literal(from, to);
     remember(from, to);
@@ -826,10 +966,15 @@ class Scanner {
     const std::uint8_t kind = kind_at(at);
     const char c = byte(at);
     if ((kind & kHex) && (to = uuid(at)) != kNone) return emit(Kind::kUuid, to);
+    if ((kind & kHex) && (to = mac(at)) != kNone) return emit(Kind::kMac, to);
     if ((kind & kDigit) && (to = time_in_digits(at)) != kNone) return emit(Kind::kTime, to);
     if (first && is_capital(at) && (to = time_in_words(at)) != kNone) return emit(Kind::kTime, to);
-    if ((kind & kHex) && (to = mac(at)) != kNone) return emit(Kind::kMac, to);
-    if (first && (to = address(at, end)) != kNone) return emit(Kind::kHost, to);
+    if ((kind & kHex) && (to = pci(at)) != kNone) return emit(Kind::kNumber, to);
+    if (first && (to = address(at, end)) != kNone) {
+      if ((kind & kLetter) && byte(to) == '/' && to + 1 < end)
+        return emit(Kind::kUrl, skip_url(to));
+      return emit(Kind::kHost, to);
+    }
     if (first && !(kind & kDigit) && relative_path(at, end)) return emit(Kind::kPath, path(at));
     if (first && c == 'e' && (to = jwt(at, end)) != kNone) return emit(Kind::kJwt, to);
     return (kind & kLetter) ? name(at, end) : quantity(at);
@@ -859,7 +1004,9 @@ class Scanner {
       numbered(at, to);
       return absorb(skip_word(to + 1));
     }
-    const bool identity = hex && to - at >= 6 && at > 0 && byte(at - 1) == '@';
+    const bool identity =
+        hex && digit == kNone &&
+        (hex_letters(at, to) || (to - at >= 6 && at > 0 && one_of(at - 1, "@{#")));
     if (digit == kNone && !identity) {
       literal(at, to);
       if (byte(to) == '/' && is_digit(to + 1) && piece(at, to) == "HTTP") record_ = in_quotes(to);
@@ -902,7 +1049,7 @@ class Scanner {
   }
   // What is joined to something variable varies with it.
   std::size_t absorb(std::size_t at) {
-    while (one_of(at, "-._") && is_word(at + 1)) at = skip_word(at + 1);
+    while (one_of(at, "-._+") && is_word(at + 1)) at = skip_word(at + 1);
     return at;
   }
 
@@ -930,18 +1077,30 @@ class Scanner {
       while (after < unit + 13 && (kind_at(after) & kLetter)) ++after;
       const Word folded(piece(unit, after));
       // One letter after a blank is a word, and after many digits the end of a hash.
-      if (after - unit > (gap != 0 || to - from > 6 ? 1u : 0u) && !(kind_at(after) & kLetter)) {
+      const bool one = after - unit == 1 && (gap != 0 || to - from > 6);
+      if (one && among(folded, kSizes) && rate(after) != after)
+        return emit(Kind::kSize, rate(after));
+      if (!one && !(kind_at(after) & kLetter)) {
+        // Minutes are small.
+        if (piece(unit, after) == "M" && !is_digit(after)) return emit(Kind::kSize, rate(after));
         if (among(folded, kDurations)) {
           if (!is_digit(after)) return emit(Kind::kDuration, after);
           const std::size_t rest = gap == 0 ? compound(after) : kNone;
           if (rest != kNone) return emit(Kind::kDuration, rest);
         } else if (among(folded, kSizes) && !is_digit(after)) {
-          return emit(Kind::kSize, after);
+          return emit(Kind::kSize, rate(after));
         }
       }
     }
     placeholder(Kind::kNumber);
     return absorb(is_word(to) ? skip_word(to) : to);
+  }
+  // The end of /s after a size.
+  std::size_t rate(std::size_t at) {
+    if (byte(at) != '/') return at;
+    std::size_t end = at + 1;
+    while (end < at + 8 && (kind_at(end) & kLetter)) ++end;
+    return !is_word(end) && among(Word(piece(at + 1, end)), kRates) ? end : at;
   }
   // The rest of 1h30m or 1m2.5s.
   std::size_t compound(std::size_t at) {
@@ -975,7 +1134,8 @@ class Scanner {
   bool blank_ = false;
   bool empty_ = true;
   bool record_ = false;
-  bool dots_ = false;  // in this chunk
+  bool dots_ = false;           // in this chunk
+  std::size_t letters_to_ = 0;  // no hexadecimal dump begins before
 };
 
 TemplateKey key_of(Hash128 hash) {

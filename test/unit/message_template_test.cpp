@@ -47,6 +47,8 @@ TEST(MessageTemplate, FixedWordsStay) {
        {"connection refused", "connection refused"},
        {"A::b failed in std::vector", "A::b failed in std::vector"},
        {"text/html and/or I/O read/write", "text/html and/or I/O read/write"},
+       {"ASP.NET and System.Net and com.example.cloud",
+        "ASP.NET and System.Net and com.example.cloud"},
        {"sha256 mismatch in utf8 decoder over http2", "sha256 mismatch in utf8 decoder over http2"},
        {"can't find the user's 'thing'", "can't find the user's 'thing'"},
        {"Größe fehlt", "Größe fehlt"}});
@@ -187,14 +189,16 @@ TEST(MessageTemplate, OnlyTheBeginningCounts) {
 
 TEST(MessageTemplate, WorkIsLinear) {
   for (const std::string_view piece :
-       {"a",       "1",         "a1",    " ",      ":",       ".",         "-",      "_",
-        "/",       "'",         "\"",    "@",      "=",       ",",         "a.",     "1.",
-        "1,",      "1:",        "1-",    "a:",     "a/",      "a@",        "a=",     "a=\"",
-        ":'",      ": 'a",      ":\"a'", "x='\\",  "\xff",    "\xC3",      "eyJ.",   "Jan ",
-        "Mon, ",   "for user ", "1h",    "f:",     "ab:",     "deadbeef-", "0x",     "1e",
-        "A1",      "http://",   "://",   "HTTP/1", "[1",      "[::",       "a b",    "1 ",
-        "key 'a.", "/a",        "C:\\",  "<",      "error 1", "2024-",     "12:34:", "a_",
-        "a_1 ",    "a_-1",      "GMT+",  "\\\\"}) {
+       {"a",      "1",         "a1",      " ",      ":",     ".",         "-",       "_",
+        "/",      "'",         "\"",      "@",      "=",     ",",         "a.",      "1.",
+        "1,",     "1:",        "1-",      "a:",     "a/",    "a@",        "a=",      "a=\"",
+        ":'",     ": 'a",      ":\"a'",   "x='\\",  "\xff",  "\xC3",      "eyJ.",    "Jan ",
+        "Mon, ",  "for user ", "1h",      "f:",     "ab:",   "deadbeef-", "0x",      "1e",
+        "[a,",    "ab ",       "ab cd ",  "12ab ",  "\\A",   "A\\",       "a.so.",   "0:",
+        "/ ",     "a.b/",      "deadbee", "1 MB/",  "0000:", "A1",        "http://", "://",
+        "HTTP/1", "[1",        "[::",     "a b",    "1 ",    "key 'a.",   "/a",      "C:\\",
+        "<",      "error 1",   "2024-",   "12:34:", "a_",    "a_1 ",      "a_-1",    "GMT+",
+        "\\\\"}) {
     const std::string text = repeat(piece, kTemplateInput);
     EXPECT_LT(template_work(text), 64 * kTemplateInput) << piece;
     EXPECT_LT(template_of(text).size(), 8 * kTemplateInput) << piece;
@@ -212,6 +216,151 @@ TEST(MessageTemplate, EveryPrefixOfATextIsRead) {
     const std::string exact(text.substr(0, size));
     template_of(exact);
   }
+}
+
+// Lines of one kind in the styles of operating systems, clusters, telephones, clouds, proxies and
+// batch systems; each group says what varies.
+struct Style {
+  std::string_view why;
+  std::vector<std::string_view> lines;
+};
+
+TEST(MessageTemplate, OneKindOfLineHasOneTemplate) {
+  const std::vector<Style> styles = {
+      {"process id and pool",
+       {"worker[1432]: pool web-3 drained after 5.3ms",
+        "worker[9]: pool web-17 drained after 12ms"}},
+      {"attempt",
+       {"Attempt attempt_2031050112_0007_m_000012_0 done",
+        "Attempt attempt_2031050114_0011_r_000001_1 done"}},
+      {"stage and task",
+       {"Task in stage 3.0 (TID 71) on executor 4: lost",
+        "Task in stage 12.1 (TID 9001) on executor 11: lost"}},
+      {"container",
+       {"container_e03_1511_0001_01_000002 moved from NEW to RUNNING",
+        "container_1511_0044_02_000017 moved from NEW to RUNNING"}},
+      {"block and named address",
+       {"Lease of part_-8812_1003 renewed by node7/10.1.0.7:50010",
+        "Lease of part_77123_99 renewed by storage-b/10.1.0.9:50010"}},
+      {"object id with class",
+       {"org.acme.Cache$Entry@1a2b3c released", "org.acme.Cache$Entry@77fe01c released",
+        "org.acme.Cache$Entry@abcdef released"}},
+      {"object id in braces", {"Record{3f2a1b0 u0 x} hidden", "Record{decafab u0 x} hidden"}},
+      {"network device", {"eth0: link up at 1000 Mbps", "wlp2s0: link up at 100 Mbps"}},
+      {"disk", {"[sdb] 4096 sectors", "[sda] 123 sectors", "[xvdc] 5 sectors"}},
+      {"partition", {"nvme0n1p2: clean", "sda3: clean", "vdb: clean"}},
+      {"bus address", {"pci 0000:00:1f.2: enabled", "pci 0000:ab:00.0: enabled"}},
+      {"hex dump of bytes",
+       {"dump: 00 1f ab ff 3c 00 00 7e", "dump: de ad be ef 00 01", "dump: ab cd ef 01"}},
+      {"hex dump of words",
+       {"regs: 0000ffff deadbeef 00000001 ffffffff", "regs: 00000000 1234abcd"}},
+      {"hash without a digit", {"at ffffffff", "at 8103aacd"}},
+      {"list of words", {"volumes [data, logs, tmp] mounted", "volumes [data, home] mounted"}},
+      {"list of addresses",
+       {"peers {10.0.0.1:70, 10.0.0.2:70} joined", "peers {10.0.0.9:70} joined"}},
+      {"list of numbers", {"partitions [3, 5, 8] assigned", "partitions [4] assigned"}},
+      {"list of named numbers", {"held by job_1, job_22", "held by job_7"}},
+      {"signs and decimals", {"delta = -12, drift = +0.3", "delta = 7, drift = -1.25"}},
+      {"device path",
+       {"scan of \\Device\\Volume2\\Windows\\x.exe denied",
+        "scan of \\Device\\Volume11\\Temp denied"}},
+      {"registry path",
+       {"opened HKLM\\Software\\Acme\\Agent twice", "opened HKLM\\System\\Select\\New twice"}},
+      {"instance in parentheses",
+       {"panel com.acme.ui.Main(4f2a) hidden", "panel com.acme.ui.Main(99b1) hidden"}},
+      {"version", {"upgrade from v1.2.3 to v1.3.0-rc.1", "upgrade from v2.0 to 11.0.2+9"}},
+      {"proxy and target",
+       {"proxy.corp.example.org:3128 open through relay.example.net:443",
+        "mirror.example.com:3128 open through relay-2.example.net:8443"}},
+      {"service name",
+       {"api.svc.cluster.local:8080 refused", "db-0.db.svc.cluster.local:5432 refused"}},
+      {"short host with port",
+       {"backend cache.eu:443 refused", "backend files.example.io:443 refused"}},
+      {"host at the end",
+       {"lookup of foo.bar.example.com. failed", "lookup of x.example.org. failed"}},
+      {"address without scheme",
+       {"fetched example.com/x?y=1 twice", "fetched www.example.com/a/b twice"}},
+      {"quoted name", {"Quota of user 'bob' exceeded", "Quota of user 'alice.smith' exceeded"}},
+      {"percent and degrees", {"cpu 3: 95.2% busy, 12.5C", "cpu 11: 4% busy, 61C"}},
+      {"clock rate", {"Throttled to 2.4GHz", "Throttled to 800MHz"}},
+      {"rate", {"sent 12.5 KB/s for 3 sec", "sent 900 B/s for 15 sec", "sent 1MB/sec for 1 sec"}},
+      {"bit rate", {"negotiated 10 Mbps", "negotiated 1 Gbps"}},
+      {"heap", {"heap 1.2G->800M", "heap 512M->64M", "heap 512K->64K"}},
+      {"collection", {"GC 1024K->512K(2048K), 0.0123 secs", "GC 99K->12K(128K), 0.5 secs"}},
+      {"elapsed", {"elapsed 1:02:03.5 real", "elapsed 0:00:01 real", "elapsed 10:02.5 real"}},
+      {"days and clock", {"lasted 2 days, 3:04:05", "lasted 5 days, 13:14:15"}},
+      {"progress", {"Finished 1/12 (8%)", "Finished 12/12 (100%)"}},
+      {"session record",
+       {"user=root uid=0 tty=ssh ruser= rhost=10.0.0.1",
+        "user=bob uid=1000 tty=pts/3 ruser= rhost=mail.example.com"}},
+      {"colons",
+       {"id: 12, name: \"alpha\", size: 3 MB", "id: 99, name: \"beta gamma\", size: 12 KB"}},
+      {"json",
+       {"{\"level\":\"info\",\"user\":\"bob\",\"took\":12}",
+        "{\"level\":\"info\",\"user\":\"eve\",\"took\":9}"}},
+      {"memory", {"0x7ffe12 -> 0x0", "0xDEADBEEF -> 0x10"}},
+      {"request id",
+       {"[req-550e8400-e29b-41d4-a716-446655440000] started",
+        "[req-661f9511-f30c-52e5-b827-557766551111] started"}},
+      {"request line",
+       {"10.0.0.1 \"GET /v2/things/42 HTTP/1.1\" 200 19 0.25",
+        "10.0.0.2 \"GET /v2/things/43 HTTP/1.1\" 404 1950 1.0"}},
+      {"root of paths", {"Mount of /dev/sda1 on / failed", "Mount of /dev/sdb2 on /home failed"}},
+      {"library", {"loaded libfoo.so.1.2 in 3 steps", "loaded libbar.so in 9 steps"}},
+      {"program", {"agent.exe exited", "setup-x.exe exited"}},
+      {"place in a source", {"main.cpp:12: warning", "src/util.cpp:40:3: warning"}},
+      {"interrupt", {"irq 19, io mem 0xf0001000", "irq 7, io mem 0xe000"}},
+      {"key code", {"key press keyCode=4 repeat=0", "key press keyCode=24 repeat=2"}},
+      {"decibel", {"volume -12.5dB to -3dB", "volume 0dB to 6dB"}},
+      {"date with zone",
+       {"expires Thu Jun  9 06:07:04 CEST 2031", "expires Sun Jan 19 16:47:14 EST 2031"}},
+      {"date and offset",
+       {"at 2031-05-06T07:08:09.123456789+00:00 x", "at 2031-05-06T07:08:09Z x"}},
+      {"port of a peer",
+       {"Connection from host17 port 2201 closed", "Connection from host4 port 55 closed"}},
+      {"retry", {"retry #3 in 00:05", "retry #14 in 01:30"}},
+      {"thousands", {"Reported 12,345,678 rows (1,024 skipped)", "Reported 1 rows (0 skipped)"}},
+      {"signal", {"channel 0x2f: rssi -67dBm", "channel 0x01: rssi -8dBm"}},
+      {"lease", {"AA-BB-CC-11-22-33 leased 10.0.0.9", "00:11:22:33:44:55 leased 10.0.0.10"}},
+      {"drive", {"C:\\Windows\\x.log rotated", "D:\\y.log rotated"}},
+      {"thread", {"[pool-3-thread-12] idle", "[pool-14-thread-1] idle"}},
+      {"commit", {"build #1234 (abc1234)", "build #1 (deadbee)"}},
+      {"semicolons", {"x=1;y=2;z=3 total", "x=15;y=22;z=-3 total"}},
+  };
+  EXPECT_GE(styles.size(), 60u);
+  for (const Style& style : styles) {
+    const std::string expected = template_of(style.lines[0]);
+    for (const std::string_view line : style.lines)
+      EXPECT_EQ(template_of(line), expected) << style.why;
+  }
+}
+
+TEST(MessageTemplate, TwoKindsOfLineHaveTwoTemplates) {
+  const std::vector<Style> styles = {
+      {"another verb", {"session 5 opened", "session 5 closed"}},
+      {"another state", {"moved from NEW to RUNNING", "moved from NEW to KILLED"}},
+      {"another class", {"org.acme.Cache@1a released", "org.acme.Pool@1a released"}},
+      {"another component", {"[main] ready", "[timer] ready"}},
+      {"another method", {"console.log is not a function", "res.json is not a function"}},
+      {"another program library", {"System.Net.Http failed", "System.Net.Mail failed"}},
+      {"another package", {"com.example.app failed", "com.example.cloud failed"}},
+      {"another key", {"user=bob", "host=bob"}},
+      {"another level", {"level=error at 5", "level=info at 5"}},
+      {"another property",
+       {"Cannot read property 'foo' of null", "Cannot read property 'bar' of null"}},
+      {"another relation", {"relation \"users\" is gone", "relation \"orders\" is gone"}},
+      {"another status", {"failed with status code 404", "failed with status code 500"}},
+      {"another code", {"exit code 1", "exit code 137"}},
+      {"another cause", {"read failed: Connection reset", "read failed: Broken pipe"}},
+      {"one word more", {"peer 10.0.0.1 lost", "peer 10.0.0.1 lost again"}},
+      {"words of hexadecimal letters", {"added a face", "faded a face"}},
+      {"words of hexadecimal letters only", {"be ad dead beef cafe", "ad be dead beef cafe"}},
+      {"one name in brackets", {"[a] ready", "[b] ready"}},
+      {"division", {"division a / b", "division a / c"}},
+      {"sentence of one slash", {"read and/or write", "read or write"}},
+  };
+  for (const Style& style : styles)
+    EXPECT_NE(template_of(style.lines[0]), template_of(style.lines[1])) << style.why;
 }
 
 // Grouping accuracy on labelled logs: VIGIL_LOGHUB names a folder of *_structured.csv with the
