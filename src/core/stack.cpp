@@ -12,11 +12,17 @@ using namespace vigil::stack;
 class Parser {
  public:
   Parser(std::string_view text, const StackHeader& header, std::pmr::vector<StackFrame>& frames)
-      : text_(text), header_{trim(header.name), trim(header.message)}, frames_(frames) {}
+      : text_(text),
+        header_{trim(header.name), trim(header.message)},
+        frames_(frames),
+        message_spans_(header_.message.find('\n') != kNowhere),
+        message_tries_(header_.message.empty() ? 0 : kMessageTries) {}
 
   std::size_t run();
 
  private:
+  static constexpr std::size_t kMessageTries = 64;  // to find it
+
   // Traces that print the caller first are turned round.
   enum class Order { kThrowFirst, kCallerFirst };
   using Reader = bool (*)(Scan& scan, std::string_view text, StackFrame& frame);
@@ -54,8 +60,8 @@ class Parser {
 
   std::size_t at_ = 0;  // of the next line
   std::size_t lines_ = 0;
-  bool message_found_ = false;
-  std::size_t message_tries_ = 64;
+  bool message_spans_;  // lines
+  std::size_t message_tries_;
   std::string_view previous_;  // line
   std::string_view symbol_;    // line `0: symbol` that waits for its place
   StackFrame symbol_frame_;
@@ -90,17 +96,19 @@ std::string_view Parser::without_message(std::string_view line) {
   const std::size_t start = static_cast<std::size_t>(line.data() - text_.data());
   constexpr std::size_t kFirstLines = 3;
   constexpr std::size_t kColons = 4;
-  if (header_.message.empty() || message_found_ || message_tries_ == 0) return line;
+  // Nothing but the header has it, and where lines are name@place there is none.
+  if (message_tries_ == 0 || gecko_) return line;
+  const bool may_begin = lines_ <= kFirstLines || message_spans_;
+  if (!may_begin && trim(line).starts_with("at ")) return line;
   const auto is_end = [&](std::size_t at) { return at >= text_.size() || is_blank(text_[at]); };
-  const bool spans = header_.message.find('\n') != kNowhere;
   std::size_t from = start;
   for (std::size_t i = 0; i <= kColons && message_tries_ > 0; ++i) {
-    if (i > 0 || lines_ <= kFirstLines || spans) {
+    if (i > 0 || may_begin) {
       --message_tries_;
       scan_.count(std::min(header_.message.size(), text_.size() - from));
       if (text_.substr(from).starts_with(header_.message) &&
           is_end(from + header_.message.size())) {
-        message_found_ = true;
+        message_tries_ = 0;
         at_ = std::max(at_, from + header_.message.size());
         if (at_ > start + line.size() + 1) next_line();  // what is left of its last line
         return line.substr(0, from - start);

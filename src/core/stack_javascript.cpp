@@ -1,20 +1,17 @@
 // Lines of JavaScript engines: V8, SpiderMonkey, JavaScriptCore, Chakra, Hermes.
 #include "core/stack_line.hpp"
+#include "core/word_set.hpp"
 
 namespace vigil::stack {
 namespace {
 
+constexpr WordSet kAnonymous("?", "<anonymous>", "<unknown>", "anonymous", "Anonymous function",
+                             "global code", "Global code", "module code", "eval code", "eval",
+                             "(null)", "()", "<eval>", "<global>", "<anonymous function>",
+                             "(anonymous)", "(anonymous function)");
+
 bool is_anonymous(std::string_view name) {
-  constexpr std::size_t kLongest = 20;
-  if (name.empty()) return true;
-  if (name.size() > kLongest) return name.ends_with(".<anonymous>");
-  for (const std::string_view none :
-       {"?", "<anonymous>", "<unknown>", "anonymous", "Anonymous function", "global code",
-        "Global code", "module code", "eval code", "eval", "(null)", "()", "<eval>", "<global>",
-        "<anonymous function>", "(anonymous)", "(anonymous function)"}) {
-    if (name.front() == none.front() && name == none) return true;
-  }
-  return name.ends_with(".<anonymous>");
+  return kAnonymous.contains(name) || name.ends_with(".<anonymous>");
 }
 
 // What stands where a place is expected if there is no source.
@@ -68,10 +65,10 @@ bool read_place(Scan& scan, std::string_view place, StackFrame& frame) {
     return true;
   }
   take_front(place, "address at ");
-  if (read_wasm(scan, place, frame)) return true;
   const bool internal = take_front(place, "native ");
   Place found;
   if (!split_place(place, found)) {
+    if (read_wasm(scan, place, frame)) return true;
     if (!begins_place(place) || !scan.contains(place, "://")) return false;
     frame.file = place;
     return true;
@@ -137,25 +134,30 @@ bool read_javascript(Scan& scan, std::string_view text, StackFrame& frame) {
   return read_place(scan, place, frame);
 }
 
-bool read_gecko(Scan& scan, std::string_view line, StackFrame& frame) {
-  // Both names and places may hold an @: the first before a URL or path counts, else the first that
-  // is outside of brackets and quotes.
-  std::size_t split = kNowhere;
-  std::size_t plain = kNowhere;
+// Both names and places may hold an @: the first before a URL or path counts, else the first that
+// is outside of brackets and quotes.
+std::size_t gecko_split(Scan& scan, std::string_view line) {
+  const std::size_t first = scan.find(line, '@');
+  for (std::size_t at = first; at != kNowhere; at = scan.find(line, '@', at + 1)) {
+    const std::string_view rest = line.substr(at + 1);
+    if (begins_place(rest) || rest.starts_with("[native code]")) return at;
+  }
+  if (first == kNowhere) return kNowhere;
+  scan.count(line.size());
   std::size_t depth = 0;
   bool quoted = false;
-  for (std::size_t at = 0; at < line.size() && split == kNowhere; ++at) {
+  for (std::size_t at = 0; at < line.size(); ++at) {
     const char c = line[at];
     if (c == '"') quoted = !quoted;
     if (c == '[') ++depth;
     if (c == ']' && depth > 0) --depth;
-    if (c != '@') continue;
-    const std::string_view rest = line.substr(at + 1);
-    if (begins_place(rest) || rest.starts_with("[native code]")) split = at;
-    if (plain == kNowhere && depth == 0 && !quoted) plain = at;
+    if (c == '@' && depth == 0 && !quoted) return at;
   }
-  scan.count(line.size());
-  if (split == kNowhere) split = plain;
+  return kNowhere;
+}
+
+bool read_gecko(Scan& scan, std::string_view line, StackFrame& frame) {
+  const std::size_t split = gecko_split(scan, line);
   if (split == kNowhere) return false;
   std::string_view name = line.substr(0, split);
   std::string_view place = line.substr(split + 1);
@@ -186,9 +188,8 @@ bool read_gecko(Scan& scan, std::string_view line, StackFrame& frame) {
       return true;
     }
   }
-  if (read_wasm(scan, place, frame)) return true;
   Place found;
-  if (!split_place(place, found)) return false;
+  if (!split_place(place, found)) return read_wasm(scan, place, frame);
   if (found.file.empty()) return false;
   if (found.file == "debugger eval code") {
     frame.kind = FrameKind::kEval;

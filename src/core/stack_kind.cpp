@@ -1,123 +1,143 @@
 // Whose code a frame is: by the folders of its file, or by the package of its function.
-#include <algorithm>
-#include <span>
+#include <array>
+#include <bit>
+#include <cstring>
 
 #include "core/stack_line.hpp"
+#include "core/word_set.hpp"
 
 namespace vigil::stack {
 namespace {
 
-// The first letter tells most texts apart without a call.
-bool begins_with_any(std::string_view text, std::span<const std::string_view> prefixes) {
-  return !text.empty() &&
-         std::any_of(prefixes.begin(), prefixes.end(), [&](std::string_view prefix) {
-           return prefix.front() == text.front() && text.starts_with(prefix);
-         });
-}
+// Says whether a text begins with one of some prefixes. Only those with its first letter are looked
+// at, and their first eight bytes tell most of them apart.
+template <std::size_t kCount>
+class PrefixSet {
+ public:
+  template <class... Texts>
+  constexpr explicit PrefixSet(Texts... texts) {
+    const std::string_view given[] = {texts...};
+    for (std::size_t letter = 0, size = 0; letter < kLetters; ++letter) {
+      for (const std::string_view text : given) {
+        if (letter_of(text) == letter) prefixes_[size++] = Prefix(text);
+      }
+      ends_[letter] = static_cast<std::uint8_t>(size);
+    }
+  }
 
-bool is_any(std::string_view text, std::span<const std::string_view> names) {
-  return !text.empty() && std::any_of(names.begin(), names.end(), [&](std::string_view name) {
-    return name.front() == text.front() && name == text;
-  });
-}
+  bool begin(std::string_view text) const {
+    if (text.empty()) return false;
+    const std::size_t letter = letter_of(text);
+    const std::size_t end = ends_[letter];
+    std::size_t i = letter == 0 ? 0 : ends_[letter - 1];
+    if (i == end) return false;
+    std::array<char, kHead> bytes = {};
+    std::memcpy(bytes.data(), text.data(), std::min(kHead, text.size()));
+    const auto head = std::bit_cast<std::uint64_t>(bytes);
+    for (; i < end; ++i) {
+      if ((head & prefixes_[i].mask) == prefixes_[i].head && text.starts_with(prefixes_[i].text))
+        return true;
+    }
+    return false;
+  }
 
-constexpr std::string_view kLibraryFolders[] = {"node_modules",
-                                                "bower_components",
-                                                "jspm_packages",
-                                                "site-packages",
-                                                "dist-packages",
-                                                "gems",
-                                                "vendor",
-                                                ".cargo",
-                                                ".pub-cache",
-                                                "Pods",
-                                                "Carthage",
-                                                "unpkg.com",
-                                                "esm.sh",
-                                                "cdnjs.cloudflare.com",
-                                                "cdn.jsdelivr.net",
-                                                "code.jquery.com",
-                                                "esm.run",
-                                                ".nuget",
-                                                ".yarn",
-                                                "ajax.googleapis.com"};
+ private:
+  static constexpr std::size_t kHead = 8;
+  static constexpr std::size_t kLetters = 32;
 
-constexpr std::string_view kExtensionSchemes[] = {
-    "chrome-extension:", "moz-extension:", "safari-extension:", "safari-web-extension:",
-    "webkit-masked-url:"};
+  struct Prefix {
+    constexpr Prefix() = default;
+    constexpr explicit Prefix(std::string_view prefix) : text(prefix) {
+      std::array<char, kHead> bytes = {};
+      std::array<unsigned char, kHead> ones = {};
+      for (std::size_t i = 0; i < kHead && i < text.size(); ++i) {
+        bytes[i] = text[i];
+        ones[i] = 0xFF;
+      }
+      head = std::bit_cast<std::uint64_t>(bytes);
+      mask = std::bit_cast<std::uint64_t>(ones);
+    }
+    std::string_view text;
+    std::uint64_t head = 0;
+    std::uint64_t mask = 0;
+  };
 
-constexpr std::string_view kScriptRuntime[] = {
-    "node:",         "internal/",   "ext:",
-    "bun:",          "self-hosted", "resource:",
-    "chrome:",       "native:",     "InternalBytecode.js",
-    "electron/js2c/"};
+  static constexpr std::size_t letter_of(std::string_view text) {
+    return static_cast<unsigned char>(text.front()) % kLetters;
+  }
+
+  std::array<Prefix, kCount> prefixes_;
+  std::array<std::uint8_t, kLetters> ends_ = {};
+};
+
+template <class... Texts>
+PrefixSet(Texts...) -> PrefixSet<sizeof...(Texts)>;
+
+constexpr WordSet kLibraryFolders("node_modules", "bower_components", "jspm_packages",
+                                  "site-packages", "dist-packages", "gems", "vendor", ".cargo",
+                                  ".pub-cache", "Pods", "Carthage", "unpkg.com", "esm.sh",
+                                  "cdnjs.cloudflare.com", "cdn.jsdelivr.net", "code.jquery.com",
+                                  "esm.run", ".nuget", ".yarn", "ajax.googleapis.com");
+
+constexpr PrefixSet kExtensionSchemes("chrome-extension:", "moz-extension:", "safari-extension:",
+                                      "safari-web-extension:", "webkit-masked-url:");
+
+constexpr PrefixSet kScriptRuntime("node:", "internal/", "ext:", "bun:", "self-hosted",
+                                   "resource:", "chrome:", "native:", "InternalBytecode.js",
+                                   "electron/js2c/");
 
 // Of Node before it said `node:`.
-constexpr std::string_view kNodeFiles[] = {
-    "assert.js", "buffer.js", "child_process.js", "domain.js",   "events.js", "fs.js",
-    "module.js", "net.js",    "node.js",          "readline.js", "repl.js",   "stream.js",
-    "timers.js", "tls.js",    "util.js",          "vm.js",       "zlib.js",   "bootstrap_node.js"};
+constexpr WordSet kNodeFiles("assert.js", "buffer.js", "child_process.js", "domain.js", "events.js",
+                             "fs.js", "module.js", "net.js", "node.js", "readline.js", "repl.js",
+                             "stream.js", "timers.js", "tls.js", "util.js", "vm.js", "zlib.js",
+                             "bootstrap_node.js");
 
-constexpr std::string_view kJvmRuntime[] = {"java.",
-                                            "javax.",
-                                            "jdk.",
-                                            "sun.",
-                                            "com.sun.",
-                                            "kotlin.",
-                                            "kotlinx.",
-                                            "scala.",
-                                            "clojure.",
-                                            "groovy.lang.",
-                                            "android.",
-                                            "dalvik.",
-                                            "com.android.internal.",
-                                            "libcore."};
+constexpr PrefixSet kJvmRuntime("java.", "javax.", "jdk.", "sun.", "com.sun.", "kotlin.",
+                                "kotlinx.", "scala.", "clojure.", "groovy.lang.", "android.",
+                                "dalvik.", "com.android.internal.", "libcore.");
 
-constexpr std::string_view kJvmLibrary[] = {"org.springframework.",
-                                            "org.apache.",
-                                            "org.hibernate.",
-                                            "org.eclipse.",
-                                            "org.jetbrains.",
-                                            "org.junit.",
-                                            "org.slf4j.",
-                                            "org.codehaus.",
-                                            "org.mockito.",
-                                            "org.postgresql.",
-                                            "io.netty.",
-                                            "io.vertx.",
-                                            "io.micrometer.",
-                                            "io.grpc.",
-                                            "io.ktor.",
-                                            "com.fasterxml.",
-                                            "com.google.",
-                                            "com.zaxxer.",
-                                            "com.mysql.",
-                                            "ch.qos.logback.",
-                                            "reactor.",
-                                            "okhttp3.",
-                                            "retrofit2.",
-                                            "akka.",
-                                            "androidx.",
-                                            "jakarta.",
-                                            "net.bytebuddy.",
-                                            "org.gradle.",
-                                            "play.",
-                                            "rx."};
+constexpr PrefixSet kJvmLibrary("org.springframework.", "org.apache.", "org.hibernate.",
+                                "org.eclipse.", "org.jetbrains.", "org.junit.", "org.slf4j.",
+                                "org.codehaus.", "org.mockito.", "org.postgresql.", "io.netty.",
+                                "io.vertx.", "io.micrometer.", "io.grpc.", "io.ktor.",
+                                "com.fasterxml.", "com.google.", "com.zaxxer.", "com.mysql.",
+                                "ch.qos.logback.", "reactor.", "okhttp3.", "retrofit2.", "akka.",
+                                "androidx.", "jakarta.", "net.bytebuddy.", "org.gradle.", "play.",
+                                "rx.");
 
-constexpr std::string_view kNetLibrary[] = {"Microsoft.EntityFrameworkCore.", "Newtonsoft.",
-                                            "Npgsql.", "Dapper.", "Serilog."};
-constexpr std::string_view kNetRuntime[] = {"System.", "Microsoft.", "UnityEngine."};
+constexpr PrefixSet kNetLibrary("Microsoft.EntityFrameworkCore.", "Newtonsoft.", "Npgsql.",
+                                "Dapper.", "Serilog.");
+constexpr PrefixSet kNetRuntime("System.", "Microsoft.", "UnityEngine.");
 
-constexpr std::string_view kRustRuntime[] = {
-    "std::",  "core::",     "alloc::", "rust_begin_unwind", "__rust", "<core::", "<alloc::",
-    "<std::", "rust_panic", "_start",  "__libc_start",      "std::rt"};
+constexpr PrefixSet kRustRuntime("std::", "core::", "alloc::", "rust_begin_unwind", "__rust",
+                                 "<core::", "<alloc::", "<std::", "rust_panic", "_start",
+                                 "__libc_start", "std::rt");
 
-constexpr std::string_view kGoPackages[] = {
-    "archive",  "bufio",   "bytes",   "compress", "context", "crypto",  "database",
-    "encoding", "errors",  "flag",    "fmt",      "go",      "html",    "internal",
-    "io",       "log",     "math",    "net",      "os",      "panic",   "path",
-    "reflect",  "regexp",  "runtime", "sort",     "strconv", "strings", "sync",
-    "syscall",  "testing", "text",    "time",     "unicode"};
+constexpr WordSet kGoPackages("archive", "bufio", "bytes", "compress", "context", "crypto",
+                              "database", "encoding", "errors", "flag", "fmt", "go", "html",
+                              "internal", "io", "log", "math", "net", "os", "panic", "path",
+                              "reflect", "regexp", "runtime", "sort", "strconv", "strings", "sync",
+                              "syscall", "testing", "text", "time", "unicode");
+
+// Where the next / or \\ is, or the end: eight bytes at a time, as paths are most of a trace.
+std::size_t next_separator(std::string_view path, std::size_t at) {
+  if constexpr (std::endian::native == std::endian::little) {
+    constexpr std::uint64_t kOnes = 0x0101010101010101;
+    constexpr std::uint64_t kHighBits = 0x8080808080808080;
+    // The lowest bit that is left is of the first such byte; those above it may be wrong.
+    const auto bytes_equal = [](std::uint64_t word, char wanted) {
+      const std::uint64_t rest = word ^ (kOnes * static_cast<unsigned char>(wanted));
+      return (rest - kOnes) & ~rest & kHighBits;
+    };
+    for (std::uint64_t word; at + sizeof word <= path.size(); at += sizeof word) {
+      std::memcpy(&word, path.data() + at, sizeof word);
+      const std::uint64_t found = bytes_equal(word, '/') | bytes_equal(word, '\\');
+      if (found != 0) return at + static_cast<std::size_t>(std::countr_zero(found)) / 8;
+    }
+  }
+  while (at < path.size() && path[at] != '/' && path[at] != '\\') ++at;
+  return at;
+}
 
 // One pass over the folders of a path or URL.
 FrameKind kind_of_path(Scan& scan, std::string_view path, Language language) {
@@ -125,11 +145,10 @@ FrameKind kind_of_path(Scan& scan, std::string_view path, Language language) {
   bool runtime = false;
   scan.count(path.size());
   for (std::size_t from = 0; from < path.size();) {
-    std::size_t end = from;
-    while (end < path.size() && path[end] != '/' && path[end] != '\\') ++end;
+    const std::size_t end = next_separator(path, from);
     const std::string_view folder = path.substr(from, end - from);
     if (end < path.size()) {
-      if (is_any(folder, kLibraryFolders)) return FrameKind::kLibrary;
+      if (kLibraryFolders.contains(folder)) return FrameKind::kLibrary;
       if (before == "pkg" && folder == "mod") return FrameKind::kLibrary;
       if (before == "lib" && language == Language::kPython && folder.starts_with("python"))
         runtime = true;
@@ -145,10 +164,10 @@ FrameKind kind_of_path(Scan& scan, std::string_view path, Language language) {
 FrameKind kind_of_script(std::string_view file) {
   if (file.starts_with('/') || file.starts_with("http") || file.starts_with("file:"))
     return FrameKind::kApp;
-  if (begins_with_any(file, kScriptRuntime)) return FrameKind::kRuntime;
-  if (begins_with_any(file, kExtensionSchemes)) return FrameKind::kLibrary;
+  if (kScriptRuntime.begin(file)) return FrameKind::kRuntime;
+  if (kExtensionSchemes.begin(file)) return FrameKind::kLibrary;
   const bool core =
-      is_any(file, kNodeFiles) || file.starts_with("_stream_") || file.starts_with("_http_");
+      kNodeFiles.contains(file) || file.starts_with("_stream_") || file.starts_with("_http_");
   return core ? FrameKind::kRuntime : FrameKind::kApp;
 }
 
@@ -159,20 +178,19 @@ FrameKind kind_of_name(Scan& scan, Language language, const StackFrame& frame) {
     case Language::kJavaScript:
       return kind_of_script(frame.file);
     case Language::kJvm:
-      if (begins_with_any(name, kJvmRuntime)) return FrameKind::kRuntime;
-      return begins_with_any(name, kJvmLibrary) ? FrameKind::kLibrary : FrameKind::kApp;
+      if (kJvmRuntime.begin(name)) return FrameKind::kRuntime;
+      return kJvmLibrary.begin(name) ? FrameKind::kLibrary : FrameKind::kApp;
     case Language::kNet:
-      if (begins_with_any(name, kNetLibrary)) return FrameKind::kLibrary;
-      return begins_with_any(name, kNetRuntime) ? FrameKind::kRuntime : FrameKind::kApp;
+      if (kNetLibrary.begin(name)) return FrameKind::kLibrary;
+      return kNetRuntime.begin(name) ? FrameKind::kRuntime : FrameKind::kApp;
     case Language::kGo: {
       const std::string_view package = name.substr(0, name.find_first_of("/."));
-      return is_any(package, kGoPackages) && package != name ? FrameKind::kRuntime
-             : name == "panic"                               ? FrameKind::kRuntime
-                                                             : FrameKind::kApp;
+      return kGoPackages.contains(package) && package != name ? FrameKind::kRuntime
+             : name == "panic"                                ? FrameKind::kRuntime
+                                                              : FrameKind::kApp;
     }
     case Language::kRust:
-      if (frame.file.starts_with("/rustc/") || begins_with_any(name, kRustRuntime))
-        return FrameKind::kRuntime;
+      if (frame.file.starts_with("/rustc/") || kRustRuntime.begin(name)) return FrameKind::kRuntime;
       return frame.line == StackFrame::kNone ? FrameKind::kNative : FrameKind::kApp;
     case Language::kDart:
       if (frame.file.starts_with("dart:")) return FrameKind::kRuntime;
@@ -201,7 +219,8 @@ void classify(Scan& scan, Language language, StackFrame& frame) {
   FrameKind origin = frame.kind;
   if (origin == FrameKind::kApp || origin == FrameKind::kEval) {
     origin = kind_of_name(scan, language, frame);
-    if (origin == FrameKind::kApp && !frame.file.empty())
+    // Java says no folders.
+    if (origin == FrameKind::kApp && language != Language::kJvm && !frame.file.empty())
       origin = kind_of_path(scan, frame.file, language);
   }
   const bool is_empty =

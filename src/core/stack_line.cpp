@@ -8,12 +8,6 @@ constexpr std::size_t kMaxDigits = 9;
 bool opens(char c) { return c == '(' || c == '[' || c == '{' || c == '<'; }
 bool closes(char c) { return c == ')' || c == ']' || c == '}' || c == '>'; }
 
-std::int32_t number_of(std::string_view digits) {
-  std::int32_t value = 0;
-  for (const char c : digits) value = value * 10 + (c - '0');
-  return value;
-}
-
 }  // namespace
 
 std::size_t Scan::closing(std::string_view text, std::size_t open) {
@@ -49,18 +43,28 @@ bool Scan::has_free_blank(std::string_view text) {
 
 bool take_number(std::string_view& text, std::int32_t& value) {
   std::size_t size = 0;
-  while (size < text.size() && size <= kMaxDigits && is_digit(text[size])) ++size;
-  if (size == 0 || size > kMaxDigits) return false;
-  value = number_of(text.substr(0, size));
+  std::int32_t number = 0;
+  while (size < text.size() && is_digit(text[size])) {
+    if (++size > kMaxDigits) return false;
+    number = number * 10 + (text[size - 1] - '0');
+  }
+  if (size == 0) return false;
+  value = number;
   text.remove_prefix(size);
   return true;
 }
 
 bool take_last_number(std::string_view& text, std::int32_t& value) {
   std::size_t size = 0;
-  while (size < text.size() && size <= kMaxDigits && is_digit(text[text.size() - size - 1])) ++size;
-  if (size == 0 || size > kMaxDigits) return false;
-  value = number_of(text.substr(text.size() - size));
+  std::int32_t number = 0;
+  std::int32_t power = 1;
+  while (size < text.size() && is_digit(text[text.size() - size - 1])) {
+    if (size == kMaxDigits) return false;
+    number += power * (text[text.size() - size - 1] - '0');
+    if (++size < kMaxDigits) power *= 10;
+  }
+  if (size == 0) return false;
+  value = number;
   text.remove_suffix(size);
   return true;
 }
@@ -91,12 +95,6 @@ bool begins_place(std::string_view text) {
     if (!of_scheme) return false;
   }
   return false;
-}
-
-void set_place(StackFrame& frame, const Place& place) {
-  frame.file = place.file;
-  frame.line = place.line;
-  frame.column = place.column;
 }
 
 }  // namespace vigil::stack

@@ -86,7 +86,11 @@ struct Place {
 bool split_place(std::string_view text, Place& place);
 // Whether the text begins as an absolute path or a URL does.
 bool begins_place(std::string_view text);
-void set_place(StackFrame& frame, const Place& place);
+inline void set_place(StackFrame& frame, const Place& place) {
+  frame.file = place.file;
+  frame.line = place.line;
+  frame.column = place.column;
+}
 
 // Each reads one line, without blanks around it, and says whether it is a frame of its kind.
 

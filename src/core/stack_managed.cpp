@@ -116,10 +116,11 @@ bool read_jvm(Scan& scan, std::string_view text, StackFrame& frame) {
     if (place.file == "Unknown Source") {
       place.file = {};
     } else if (has_any_suffix(place.file, kJvmSuffixes)) {
-      // A thread dump: `java.base@17.0.9/LockSupport.java`
-      const std::size_t module = scan.find_last(place.file, '/');
-      if (begins_place(place.file)) return false;
-      if (module != kNowhere) place.file.remove_prefix(module + 1);
+      if (scan.find(place.file, '/') != kNowhere) {
+        // A thread dump: `java.base@17.0.9/LockSupport.java`
+        if (begins_place(place.file)) return false;
+        place.file.remove_prefix(scan.find_last(place.file, '/') + 1);
+      }
     } else if (begins_place(source) || has_any_suffix(place.file, kScriptSuffixes) ||
                scan.find(place.file, ' ') != kNowhere) {
       return false;
