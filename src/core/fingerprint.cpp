@@ -127,7 +127,6 @@ class Scheme {
       if (rule->action == RuleAction::kDrop) return FrameVerdict::kRule;
       return rule->action == RuleAction::kApp ? FrameVerdict::kKept : FrameVerdict::kLibrary;
     }
-    if (is_plumbing(frame)) return FrameVerdict::kPlumbing;
     if (frame.kind == FrameKind::kEval) return FrameVerdict::kEval;
     if (frame.in_app) return FrameVerdict::kKept;
     switch (frame.kind) {
@@ -151,6 +150,11 @@ class Scheme {
     return verdict == wanted && (wanted != FrameVerdict::kNative || is_of_program(frame));
   }
 
+  static bool is_plumbing(const StackFrame& frame) {
+    std::pmr::string function;
+    return !append_function(frame, function);
+  }
+
   // The deepest exception of the chain that has frames of the wanted kind.
   const ChainLink& root(FrameVerdict wanted) const {
     const ChainLink* root = &chain_.front();
@@ -159,7 +163,7 @@ class Scheme {
     for (const StackFrame& frame : frames_) {
       const ChainLink& link = link_of(report_.stack, chain_, frame);
       if (link.aside || (found && link.depth <= root->depth)) continue;
-      if (!is_wanted(frame, judge(frame), wanted)) continue;
+      if (!is_wanted(frame, judge(frame), wanted) || is_plumbing(frame)) continue;
       root = &link;
       found = true;
     }
@@ -183,7 +187,10 @@ class Scheme {
 
   FrameVerdict keep(std::size_t index) {
     const std::size_t start = fields_.bytes().size();
-    append_function(frames_[index], fields_.begin());
+    if (!append_function(frames_[index], fields_.begin())) {
+      fields_.resize(start);
+      return FrameVerdict::kPlumbing;
+    }
     fields_.end();
     const bool named = !fields_.is_empty();
     append_file(frames_[index], named, fields_.begin());

@@ -11,14 +11,12 @@
 namespace vigil {
 
 // Appends the function: without decoration, parameters, and numbers that a compiler gave. Nothing
-// is appended for an anonymous one, however the language spells that.
-void append_function(const StackFrame& frame, std::pmr::string& out);
+// is appended for an anonymous one, however the language spells that. False, and nothing, when a
+// compiler, a proxy or a wrapper made the frame: it comes and goes with versions.
+bool append_function(const StackFrame& frame, std::pmr::string& out);
 
 // Appends the file: without host, query, deploy root, version and build hash. Nothing is appended
 // where the function says it all: its name has the class or package.
 void append_file(const StackFrame& frame, bool named, std::pmr::string& out);
-
-// Whether the frame was made by a compiler, a proxy or a wrapper: it comes and goes with versions.
-bool is_plumbing(const StackFrame& frame);
 
 }  // namespace vigil
