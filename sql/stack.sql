@@ -1,7 +1,7 @@
 CREATE OR REPLACE FUNCTION vigil.parse_stack(
     stack text, error_name text DEFAULT NULL, message text DEFAULT NULL,
     OUT ordinal integer, OUT function text, OUT file text, OUT line integer, OUT "column" integer,
-    OUT kind text, OUT in_app boolean, OUT raw text)
+    OUT kind text, OUT in_app boolean, OUT language text, OUT raw text)
   RETURNS SETOF record
   LANGUAGE c IMMUTABLE PARALLEL SAFE ROWS 20 AS 'MODULE_PATHNAME', 'vigil_parse_stack';
 COMMENT ON FUNCTION vigil.parse_stack(text, text, text) IS

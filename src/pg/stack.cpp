@@ -11,7 +11,7 @@ std::string_view text_argument(FunctionCallInfo fcinfo, int number) {
   return PG_ARGISNULL(number) ? std::string_view() : text_view(PG_GETARG_DATUM(number));
 }
 
-constexpr int kColumns = 8;
+constexpr int kColumns = 9;
 
 struct Row {
   Datum values[kColumns] = {};
@@ -57,7 +57,8 @@ Datum vigil_parse_stack(PG_FUNCTION_ARGS) {
       row.put_number(4, frame.column);
       row.put_text(5, name_of(frame.kind));
       row.values[6] = BoolGetDatum(frame.in_app);
-      row.put_text(7, frame.raw);
+      row.put_text(7, name_of(frame.language));
+      row.put_text(8, frame.raw);
       call([&] {
         CHECK_FOR_INTERRUPTS();
         tuplestore_putvalues(result->setResult, result->setDesc, row.values, row.nulls);

@@ -47,7 +47,7 @@ SELECT is((SELECT count(*) FROM vigil.parse_stack(repeat(E'    at f (a.js:1:2)\n
 SELECT is_empty($$SELECT * FROM vigil.parse_stack(repeat('at (', 250000))$$, 'a line of a megabyte is no frame');
 SELECT is((SELECT provolatile::text || proparallel::text FROM pg_proc WHERE oid = 'vigil.parse_stack(text, text, text)'::regprocedure), 'is', 'immutable and parallel safe');
 SELECT is((SELECT array_agg(name ORDER BY n) FROM pg_proc, unnest(proargnames) WITH ORDINALITY AS a (name, n) WHERE oid = 'vigil.parse_stack(text, text, text)'::regprocedure),
-  '{stack,error_name,message,ordinal,function,file,line,column,kind,in_app,raw}', 'the columns');
+  '{stack,error_name,message,ordinal,function,file,line,column,kind,in_app,language,raw}', 'the columns');
 
 SELECT * FROM finish();
 ROLLBACK;
