@@ -11,10 +11,12 @@ using namespace vigil::stack;
 
 class Parser {
  public:
-  Parser(std::string_view text, const StackHeader& header, std::pmr::vector<StackFrame>& frames)
+  Parser(std::string_view text, const StackHeader& header, std::pmr::vector<StackFrame>& frames,
+         std::size_t app_frames)
       : text_(text),
         header_{trim(header.name), trim(header.message)},
         frames_(frames),
+        most_app_frames_(app_frames),
         message_spans_(header_.message.find('\n') != kNowhere),
         message_tries_(header_.message.empty() ? 0 : kMessageTries) {}
 
@@ -30,6 +32,7 @@ class Parser {
   std::string_view next_line();
   std::string_view without_message(std::string_view line);
   bool begins_with_name(std::string_view line) const;
+  bool is_beyond(std::string_view line);
 
   // Each says whether it knew the line for what it is.
   void read(std::string_view line);
@@ -56,14 +59,17 @@ class Parser {
   std::string_view text_;
   StackHeader header_;
   std::pmr::vector<StackFrame>& frames_;
+  std::size_t most_app_frames_;
   Scan scan_;
 
   std::size_t at_ = 0;  // of the next line
   std::size_t lines_ = 0;
   bool message_spans_;  // lines
   std::size_t message_tries_;
-  std::string_view previous_;  // line
-  std::string_view symbol_;    // line `0: symbol` that waits for its place
+  std::size_t app_frames_ = 0;  // of the trace that is being read
+  bool frame_read_ = false;     // in this line
+  std::string_view previous_;   // line
+  std::string_view symbol_;     // line `0: symbol` that waits for its place
   StackFrame symbol_frame_;
   bool placeable_ = false;                // the last frame may get a place from the next line,
   bool nameable_ = false;                 // or a name
@@ -127,6 +133,12 @@ bool Parser::begins_with_name(std::string_view line) const {
   return line.empty() || line.front() == ':' || is_blank(line.front());
 }
 
+// A further frame of a trace of which enough were read.
+bool Parser::is_beyond(std::string_view line) {
+  if (app_frames_ < most_app_frames_) return false;
+  return trim(line).starts_with("at ") || (gecko_ && scan_.find(line, '@') != kNowhere);
+}
+
 void Parser::turn() {
   if (turn_from_ != kNowhere) {
     std::reverse(frames_.begin() + static_cast<std::ptrdiff_t>(turn_from_), frames_.end());
@@ -147,6 +159,10 @@ void Parser::add(Language language, StackFrame& frame, Order order) {
   if (frames_.size() >= kMaxStackFrames) return;
   classify(scan_, language, frame);
   frames_.push_back(frame);
+  const bool throws_first =
+      language == Language::kJavaScript || language == Language::kJvm || language == Language::kNet;
+  if (throws_first && frame.in_app) ++app_frames_;
+  frame_read_ = true;
 }
 
 void Parser::hold(std::string_view line, StackFrame& frame) {
@@ -422,7 +438,10 @@ std::size_t Parser::run() {
     const std::string_view line = next_line();
     scan_.count(line.size());
     const std::string_view rest = without_message(line);
+    if (is_beyond(rest)) continue;
+    frame_read_ = false;
     if (lines_ > 1 || !begins_with_name(rest)) read(rest);
+    if (!frame_read_) app_frames_ = 0;
   }
   // Without any name@place, lone names are words; places may well be all there is.
   if (held_from_ != kNowhere) {
@@ -454,43 +473,9 @@ std::string_view name_of(FrameKind kind) {
   return {};
 }
 
-std::string_view name_of(StackLanguage language) {
-  switch (language) {
-    case StackLanguage::kJavaScript:
-      return "javascript";
-    case StackLanguage::kJvm:
-      return "jvm";
-    case StackLanguage::kNet:
-      return "dotnet";
-    case StackLanguage::kPython:
-      return "python";
-    case StackLanguage::kRuby:
-      return "ruby";
-    case StackLanguage::kPhp:
-      return "php";
-    case StackLanguage::kGo:
-      return "go";
-    case StackLanguage::kRust:
-      return "rust";
-    case StackLanguage::kDart:
-      return "dart";
-    case StackLanguage::kNative:
-      return "native";
-    case StackLanguage::kPostgres:
-      return "postgresql";
-    case StackLanguage::kPerl:
-      return "perl";
-    case StackLanguage::kLua:
-      return "lua";
-    case StackLanguage::kBeam:
-      return "beam";
-  }
-  return {};
-}
-
 std::size_t parse_stack(std::string_view text, const StackHeader& header,
-                        std::pmr::vector<StackFrame>& frames) {
-  return Parser(text, header, frames).run();
+                        std::pmr::vector<StackFrame>& frames, std::size_t app_frames) {
+  return Parser(text, header, frames, app_frames).run();
 }
 
 }  // namespace vigil

@@ -41,9 +41,6 @@ enum class StackLanguage : std::uint8_t {
 // app, library, runtime, native or eval.
 std::string_view name_of(FrameKind kind);
 
-// javascript, jvm, dotnet, python, ruby, php, go, rust, dart, native, postgresql, perl, lua, beam.
-std::string_view name_of(StackLanguage language);
-
 // The views are into the text that was read, or into constants.
 struct StackFrame {
   static constexpr std::int32_t kNone = -1;
@@ -70,7 +67,12 @@ inline constexpr std::size_t kMaxStackLine = 65'536;     // a longer line is no 
 
 // Appends the frames of the text, the one that threw first. A cause stands where the text has it.
 // Only the vector takes memory. The result is the work done: how often a byte was looked at.
+//
+// Who needs no more than the first frames of the application says how many. JavaScript, Java and
+// .NET print them first: what follows them is passed by unread, up to the next line that is no
+// frame, such as the header of a cause. Each exception of a chain so keeps at least its first ones.
 std::size_t parse_stack(std::string_view text, const StackHeader& header,
-                        std::pmr::vector<StackFrame>& frames);
+                        std::pmr::vector<StackFrame>& frames,
+                        std::size_t app_frames = kMaxStackFrames);
 
 }  // namespace vigil

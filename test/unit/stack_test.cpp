@@ -894,6 +894,34 @@ TEST(Stack, AnyBytesWillDo) {
   EXPECT_EQ(shown("\0\0\n\xc3\n@\n#\n(\n)\nat \n0:\n1. \n|\nFile \nCONTEXT:\n"sv), "");
 }
 
+TEST(Stack, PassesByWhatIsBeyondTheWantedFrames) {
+  const auto limited = [](std::string_view text, std::size_t wanted) {
+    std::pmr::vector<StackFrame> frames;
+    parse_stack(text, {}, frames, wanted);
+    std::string out;
+    for (const StackFrame& frame : frames) out.append(frame.function).append(" ");
+    return out;
+  };
+  constexpr std::string_view kJava = R"~(E: x
+	at java.util.List.of(List.java:1)
+	at a.A.one(A.java:1)
+	at a.A.two(A.java:2)
+	at a.A.three(A.java:3)
+Caused by: E: y
+	at a.B.one(B.java:1)
+	at org.apache.C.d(C.java:1)
+	at a.B.two(B.java:2)
+	at a.B.three(B.java:3)
+	... 3 more)~";
+  EXPECT_EQ(limited(kJava, 2), "java.util.List.of a.A.one a.A.two a.B.one org.apache.C.d a.B.two ");
+  EXPECT_EQ(limited(kJava, 0), "");
+  EXPECT_EQ(limited("a@x.js:1:2\nb@x.js:1:2\nc@x.js:1:2\n", 1), "a ");
+  // The throw site is last, or a frame takes two lines: all are read.
+  EXPECT_EQ(limited("  File \"a.py\", line 1, in f\n  File \"b.py\", line 2, in g\n", 1), "g f ");
+  EXPECT_EQ(limited("stack backtrace:\n   0: a::b\n      at x.rs:1\n   1: c\n      at x.rs:2\n", 1),
+            "a::b c ");
+}
+
 TEST(Stack, KeepsAtMostSoManyFrames) {
   std::string text;
   for (std::size_t i = 0; i < kMaxStackFrames + 10; ++i) text.append("at f (a.js:1:2)\n");
