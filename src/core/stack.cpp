@@ -473,6 +473,40 @@ std::string_view name_of(FrameKind kind) {
   return {};
 }
 
+std::string_view name_of(StackLanguage language) {
+  switch (language) {
+    case StackLanguage::kJavaScript:
+      return "javascript";
+    case StackLanguage::kJvm:
+      return "jvm";
+    case StackLanguage::kNet:
+      return "dotnet";
+    case StackLanguage::kPython:
+      return "python";
+    case StackLanguage::kRuby:
+      return "ruby";
+    case StackLanguage::kPhp:
+      return "php";
+    case StackLanguage::kGo:
+      return "go";
+    case StackLanguage::kRust:
+      return "rust";
+    case StackLanguage::kDart:
+      return "dart";
+    case StackLanguage::kNative:
+      return "native";
+    case StackLanguage::kPostgres:
+      return "postgresql";
+    case StackLanguage::kPerl:
+      return "perl";
+    case StackLanguage::kLua:
+      return "lua";
+    case StackLanguage::kBeam:
+      return "beam";
+  }
+  return {};
+}
+
 std::size_t parse_stack(std::string_view text, const StackHeader& header,
                         std::pmr::vector<StackFrame>& frames, std::size_t app_frames) {
   return Parser(text, header, frames, app_frames).run();

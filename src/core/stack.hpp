@@ -41,6 +41,9 @@ enum class StackLanguage : std::uint8_t {
 // app, library, runtime, native or eval.
 std::string_view name_of(FrameKind kind);
 
+// javascript, jvm, dotnet, python, ruby, php, go, rust, dart, native, postgresql, perl, lua, beam.
+std::string_view name_of(StackLanguage language);
+
 // The views are into the text that was read, or into constants.
 struct StackFrame {
   static constexpr std::int32_t kNone = -1;
