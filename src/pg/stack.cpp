@@ -11,40 +11,6 @@ std::string_view text_argument(FunctionCallInfo fcinfo, int number) {
   return PG_ARGISNULL(number) ? std::string_view() : text_view(PG_GETARG_DATUM(number));
 }
 
-std::string_view name_of(StackLanguage language) {
-  switch (language) {
-    case StackLanguage::kJavaScript:
-      return "javascript";
-    case StackLanguage::kJvm:
-      return "jvm";
-    case StackLanguage::kNet:
-      return "dotnet";
-    case StackLanguage::kPython:
-      return "python";
-    case StackLanguage::kRuby:
-      return "ruby";
-    case StackLanguage::kPhp:
-      return "php";
-    case StackLanguage::kGo:
-      return "go";
-    case StackLanguage::kRust:
-      return "rust";
-    case StackLanguage::kDart:
-      return "dart";
-    case StackLanguage::kNative:
-      return "native";
-    case StackLanguage::kPostgres:
-      return "postgresql";
-    case StackLanguage::kPerl:
-      return "perl";
-    case StackLanguage::kLua:
-      return "lua";
-    case StackLanguage::kBeam:
-      return "beam";
-  }
-  return {};
-}
-
 constexpr int kColumns = 9;
 
 struct Row {
@@ -89,7 +55,7 @@ Datum vigil_parse_stack(PG_FUNCTION_ARGS) {
       row.put_text(2, frame.file);
       row.put_number(3, frame.line);
       row.put_number(4, frame.column);
-      row.put_text(5, vigil::name_of(frame.kind));
+      row.put_text(5, name_of(frame.kind));
       row.values[6] = BoolGetDatum(frame.in_app);
       row.put_text(7, name_of(frame.language));
       row.put_text(8, frame.raw);
