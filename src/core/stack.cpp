@@ -244,7 +244,12 @@ bool Parser::read_begun(std::string_view line) {
       return line.starts_with("in ") && try_read(read_erlang, Language::kBeam, line, line);
     case '(':
       return try_read(read_elixir, Language::kBeam, line, line);
+    case '=':
+      return try_read(read_valgrind, Language::kNative, line, line);
     case '*':
+    case '-':
+      if (try_read(read_metro, Language::kJavaScript, line, line)) return true;
+      [[fallthrough]];
     case 'f':
       return try_read(read_lldb, Language::kNative, line, line);
     case 'T':
@@ -403,8 +408,12 @@ void Parser::read_other(std::string_view line) {
   if (try_read(read_terse_dart, Language::kDart, line, line)) return;
   if (read_gecko_line(line)) return;
   // What logs put before a line: `E/AndroidRuntime( 1234): \tat com.bank.Ledger.post(...)`
-  const std::size_t tab = scan_.find(line, "\tat ");
-  if (tab != kNowhere) read_at(line.substr(tab + 1));
+  for (const std::string_view indented : {"\tat ", "  at "}) {
+    const std::size_t at = scan_.find(line, indented);
+    if (at == kNowhere) continue;
+    read_at(line.substr(at + indented.size() - 3));
+    return;
+  }
 }
 
 void Parser::read(std::string_view whole) {
@@ -430,7 +439,8 @@ void Parser::read(std::string_view whole) {
     if (in_python) source_column_ = column;
     return;
   }
-  if (column == 0 || !read_go_lines(before, line)) read_other(line);
+  if ((column > 0 || scan_.contains(line, " +0x")) && read_go_lines(before, line)) return;
+  read_other(line);
 }
 
 std::size_t Parser::run() {

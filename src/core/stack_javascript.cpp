@@ -112,6 +112,20 @@ std::string_view javascript_name(Scan& scan, std::string_view name) {
   return is_anonymous(name) ? std::string_view() : name;
 }
 
+// `src/ledger.ts:41:22 in post`, as Metro prints; without `* ` or `- ` before it, after `at `.
+bool read_metro(Scan& scan, std::string_view line, StackFrame& frame) {
+  if (!take_front(line, "* ")) take_front(line, "- ");
+  const std::size_t in = scan.find_last(line, " in ");
+  Place place;
+  if (in == kNowhere || !split_place(line.substr(0, in), place) ||
+      place.column == StackFrame::kNone) {
+    return false;
+  }
+  set_place(frame, place);
+  frame.function = javascript_name(scan, trim(line.substr(in + 4)));
+  return true;
+}
+
 bool read_javascript(Scan& scan, std::string_view text, StackFrame& frame) {
   take_front(text, "async ");
   const bool closed = text.ends_with(')');
@@ -120,8 +134,10 @@ bool read_javascript(Scan& scan, std::string_view text, StackFrame& frame) {
     if (closed) text.remove_suffix(1);
     if (is_native(text)) return false;  // `at <anonymous>` marks a gap, and is no frame
     Place place;
-    if (!split_place(text, place) && !begins_place(text) && !text.starts_with("wasm-function["))
-      return false;
+    if (!split_place(text, place)) {
+      if (read_metro(scan, text, frame)) return true;
+      if (!begins_place(text) && !text.starts_with("wasm-function[")) return false;
+    }
     if (!begins_place(text) && scan.find(text, ' ') != kNowhere &&
         place.column == StackFrame::kNone)
       return false;

@@ -106,6 +106,7 @@ bool read_bare_jvm(Scan& scan, std::string_view line, StackFrame& frame);  // wi
 bool read_unity(Scan& scan, std::string_view line, StackFrame& frame);
 
 bool read_gecko(Scan& scan, std::string_view line, StackFrame& frame);  // name@place
+bool read_metro(Scan& scan, std::string_view line, StackFrame& frame);  // of React Native
 bool read_bare_place(Scan& scan, std::string_view line, StackFrame& frame);
 bool is_bare_name(Scan& scan, std::string_view line);
 std::string_view javascript_name(Scan& scan, std::string_view name);
@@ -129,6 +130,7 @@ bool read_xdebug(Scan& scan, std::string_view text, StackFrame& frame);        /
 bool read_boost(Scan& scan, std::string_view text, StackFrame& frame);         // after `1# `
 bool read_crash_report(Scan& scan, std::string_view text, StackFrame& frame);  // after `1 `
 bool read_lldb(Scan& scan, std::string_view line, StackFrame& frame);
+bool read_valgrind(Scan& scan, std::string_view line, StackFrame& frame);
 bool read_glibc(Scan& scan, std::string_view line, StackFrame& frame);
 bool read_terse_dart(Scan& scan, std::string_view line, StackFrame& frame);
 // The second line of a frame of Go; `function` is the first.

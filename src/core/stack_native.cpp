@@ -54,7 +54,13 @@ bool read_symbol(Scan& scan, std::string_view text, StackFrame& frame) {
     text = text.substr(0, from);
   } else if (module != kNowhere && scan.contains(text.substr(module), "+0x")) {
     frame.file = without_offset(scan, text.substr(module + 1, text.size() - module - 2));
-    text = text.substr(0, module);
+    text = trim(text.substr(0, module));
+    // ThreadSanitizer: `Post(void*) ledger.cc:41 (bank+0x4a1b)`
+    const std::size_t blank = scan.find_last(text, ' ');
+    if (blank != kNowhere && split_place(text.substr(blank + 1), place)) {
+      set_place(frame, place);
+      text = text.substr(0, blank);
+    }
   } else if (split_place(text, place) && !text.ends_with(')')) {
     std::size_t blank = scan.find(place.file, " /");
     if (blank == kNowhere) blank = scan.find_last(place.file, ' ');
@@ -161,7 +167,8 @@ bool read_debugger(Scan& scan, std::string_view text, StackFrame& frame) {
   const bool addressed = take_address(text);
   if (addressed) {
     take_front(text, "in ");
-  } else if (!scan.contains(text, " at ") && !scan.contains(text, " from ")) {
+  } else if (!scan.contains(text, " at ") && !scan.contains(text, " from ") &&
+             !scan.contains(text, "+0x")) {
     return false;
   }
   return read_symbol(scan, text, frame) &&
@@ -257,6 +264,32 @@ bool read_lldb(Scan& scan, std::string_view line, StackFrame& frame) {
     line = line.substr(0, at);
   }
   frame.function = without_parameters(scan, line);
+  return true;
+}
+
+// `==12345==    at 0x4C2AB80: post (ledger.c:41)`
+bool read_valgrind(Scan& scan, std::string_view line, StackFrame& frame) {
+  std::int32_t process = 0;
+  if (!take_front(line, "==") || !take_number(line, process) || !take_front(line, "=="))
+    return false;
+  line = trim(line);
+  if (!take_front(line, "at 0x") && !take_front(line, "by 0x")) return false;
+  const std::size_t name = scan.find(line, ": ");
+  if (name == kNowhere || !take_back(line, ")")) return false;
+  line.remove_prefix(name + 2);
+  const std::size_t open = scan.find_last(line, " (");
+  if (open == kNowhere) return false;
+  std::string_view source = line.substr(open + 2);
+  Place place;
+  if (take_front(source, "in ")) {
+    frame.file = source;
+  } else if (split_place(source, place)) {
+    set_place(frame, place);
+  } else {
+    return false;
+  }
+  frame.function = without_parameters(scan, line.substr(0, open));
+  if (frame.function == "???") frame.function = {};
   return true;
 }
 

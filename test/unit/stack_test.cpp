@@ -578,7 +578,45 @@ A.B.D | - | - | - | app +
 )~");
 }
 
+TEST(Stack, Metro) {
+  EXPECT_EQ(shown(R"~(TypeError: x
+    at src/my dir/a.tsx:41:22 in post
+    at a.js:3:4 in <anonymous>
+* b.ts:12:9 in A#total
+- node_modules/promise/core.js:37:14 in tryCallOne
+- ... 5 more stack frames from framework internals
+- 12:30 in the morning)~"),
+            R"~(post | src/my dir/a.tsx | 41 | 22 | app +
+- | a.js | 3 | 4 | app +
+A#total | b.ts | 12 | 9 | app +
+tryCallOne | node_modules/promise/core.js | 37 | 14 | library
+)~");
+}
+
+TEST(Stack, ValgrindAndThreadSanitizer) {
+  EXPECT_EQ(shown(R"~(==1==    at 0x4C2AB80: A::post(int, char const*) (a.cc:41)
+==1==    by 0x4E5A2B0: main (in /usr/lib/a.so)
+==1==    by 0x400500: ??? (in /srv/bank)
+    #0 A::post(void*) src/a.cc:41:5 (bank+0x4a1b)
+    #1 main a.c:12 (bank+0x4a1c) (BuildId: 0f1e))~"),
+            R"~(A::post | a.cc | 41 | - | app +
+main | /usr/lib/a.so | - | - | native
+- | /srv/bank | - | - | native
+A::post | src/a.cc | 41 | 5 | app +
+main | a.c | 12 | - | app +
+)~");
+}
+
+TEST(Stack, GoWithoutIndentation) {
+  EXPECT_EQ(shown(R"~(main.post(0x1, 0x2)
+/a/b.go:12 +0x1a5
+main.(*T).f(0x1)
+??:0 +0x5d)~"),
+            "main.post | /a/b.go | 12 | - | app +\nmain.(*T).f | ?? | 0 | - | app +\n");
+}
+
 TEST(Stack, BehindTheWordsOfALog) {
+  EXPECT_EQ(shown("api_1  |     at f (a.js:1:2)\n"), "f | a.js | 1 | 2 | app +\n");
   EXPECT_EQ(shown("E/AndroidRuntime( 1234): E: x\n"
                   "E/AndroidRuntime( 1234): \tat a.b.C.d(C.java:41)\n"
                   "03-01 10:00:00.123  1234  1240 E AndroidRuntime: \tat a.b.C.e(Native Method)\n"),
@@ -988,10 +1026,18 @@ TEST(Stack, WorkIsLinear) {
                                       "\xff",
                                       "at a\n",
                                       "Traceback (most recent call last):\n",
-                                      "  at x:1\n"}) {
+                                      "  at x:1\n",
+                                      " called at [",
+                                      ": in ",
+                                      " (0x",
+                                      " +0x",
+                                      "\tat ",
+                                      "SQL statement \"\n",
+                                      "* a:1:1 in f\n"}) {
     std::string text;
     while (text.size() < kSize) text.append(part);
-    for (const std::string_view opening : {"", "at ", "#0 ", "File \"", "x@", "0: ", "PHP 1. f("}) {
+    for (const std::string_view opening :
+         {"", "at ", "#0 ", "File \"", "x@", "0: ", "PHP 1. f(", "==1== at 0x1: ", "a  at "}) {
       const std::string whole = std::string(opening) + text;
       std::pmr::vector<StackFrame> frames;
       // A message that nearly is there, everywhere.
