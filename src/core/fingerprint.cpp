@@ -179,9 +179,13 @@ class Scheme {
         verdicts_[i] = FrameVerdict::kSection;
         continue;
       }
-      verdicts_[i] = judge(frame);
-      if (is_wanted(frame, verdicts_[i], wanted)) verdicts_[i] = keep(i);
-      if (verdicts_[i] == FrameVerdict::kKept) drop_repeat();
+      const FrameVerdict verdict = judge(frame);
+      if (is_wanted(frame, verdict, wanted)) {
+        verdicts_[i] = keep(i);
+        if (verdicts_[i] == FrameVerdict::kKept) drop_repeat();
+      } else if (verdict != FrameVerdict::kKept) {
+        verdicts_[i] = verdict;
+      }
     }
   }
 

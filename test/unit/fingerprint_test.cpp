@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/digest.hpp"
+#include "core/error.hpp"
 
 namespace vigil {
 namespace {
@@ -199,6 +200,293 @@ TEST(CustomFingerprint, DefaultStandsForTheKey) {
   EXPECT_NE(custom({"{{ other }}"}), custom({"K"}));
   EXPECT_NE(custom({"{{ default }"}), custom({"K"}));
   EXPECT_EQ(custom({"{{default}}", ""}, "{{default}}").size(), 36U);
+}
+
+// --- Scheme v1 -----------------------------------------------------------------------------------
+
+std::string key_of(std::initializer_list<std::string_view> fields) {
+  return std::string(*fields.begin()) + "_" + to_hex(sha256_fields(fields)).substr(0, 32);
+}
+
+std::string first_key(std::string_view name, std::string_view message, std::string_view stack,
+                      const FingerprintRules& rules = {}) {
+  return std::string(text_of(fingerprint({"app", name, message, stack}, rules)));
+}
+
+// The kept frames of a stack, `function file`, one a line.
+std::string kept(std::string_view stack, std::string_view name = "Error",
+                 std::string_view message = "m", const FingerprintRules& rules = {}) {
+  FingerprintExplanation explanation(std::pmr::get_default_resource());
+  explain_fingerprint({"app", name, message, stack}, rules, explanation);
+  std::string out;
+  for (const ExplainedFrame& frame : explanation.frames) {
+    if (frame.verdict != FrameVerdict::kKept) continue;
+    if (!out.empty()) out += "\n";
+    out.append(frame.function).append(" ").append(frame.file);
+  }
+  return out;
+}
+
+std::string kept_at(std::string_view function, std::string_view file) {
+  return kept("    at " + std::string(function) + " (" + std::string(file) + ":1:2)\n");
+}
+
+constexpr std::string_view kNode =
+    "TypeError: Cannot read properties of null (reading 'id')\n"
+    "    at Ledger.post (/srv/bank/src/ledger/post.js:41:22)\n"
+    "    at new Transfer (/srv/bank/src/transfer.js:12:10)\n"
+    "    at async Promise.all (index 2)\n"
+    "    at async handle (/srv/bank/node_modules/koa/lib/router.js:88:5)\n"
+    "    at process.processTicksAndRejections (node:internal/process/task_queues:95:5)\n";
+constexpr std::string_view kNullMessage = "Cannot read properties of null (reading 'id')";
+
+TEST(FingerprintV1, KeysAreFieldsThatAnybodyCanHash) {
+  const FingerprintLadder ladder = fingerprints({"app", "TypeError", kNullMessage, kNode});
+  ASSERT_EQ(ladder.keys().size(), 3U);
+  EXPECT_EQ(text_of(ladder.keys()[0]), key_of({"e1s", "app", "TypeError", "", "", "post",
+                                               "ledger/post", "Transfer", "transfer"}));
+  EXPECT_EQ(text_of(ladder.keys()[1]),
+            key_of({"e1t", "app", "TypeError", "", "", "post", "ledger/post"}));
+  EXPECT_EQ(text_of(ladder.keys()[2]),
+            key_of({"e1m", "app", "TypeError", "no object with property id"}));
+  EXPECT_EQ(first_key("TypeError", kNullMessage, kNode), text_of(ladder.keys()[0]));
+}
+
+TEST(FingerprintV1, WithoutFramesTheMessageDecides) {
+  EXPECT_EQ(first_key("E", "order 77 is late", ""),
+            key_of({"e1m", "app", "E", "order <num> is late"}));
+  EXPECT_EQ(first_key("E", "order 77 is late", "no frames here"),
+            key_of({"e1m", "app", "E", "order <num> is late"}));
+  EXPECT_EQ(first_key(" E ", "Uncaught E: x\n\n  y\nz", ""), key_of({"e1m", "app", "E", "x y"}));
+  EXPECT_EQ(first_key("", "", ""), key_of({"e1m", "app", "", ""}));
+  // What has no message has at least its text.
+  EXPECT_EQ(first_key("E", " ", "object 5"), key_of({"e1m", "app", "E", "object <num>"}));
+  EXPECT_EQ(fingerprints({"app", "E", "x", ""}).keys().size(), 1U);
+}
+
+TEST(FingerprintV1, FramesOfLibrariesComeWithTheMessage) {
+  EXPECT_EQ(first_key("Error", "connect 10.0.0.1:5432",
+                      "    at connect (/app/node_modules/pg@8.1.2/lib/client.js:1:2)\n"
+                      "    at emit (node:events:1:2)\n"),
+            key_of({"e1y", "app", "Error", "", "connect <host>", "connect", "pg/lib/client.js"}));
+  // Symbols of a program are better than nothing, those of an engine are not.
+  EXPECT_EQ(first_key("SIGSEGV", "m", "0   App   0x0000000100e1 drawRow + 12\n"),
+            key_of({"e1y", "app", "SIGSEGV", "", "m", "drawRow", ""}));
+  EXPECT_EQ(first_key("Error", "m", "    at JSON.parse (<anonymous>)\n"),
+            key_of({"e1m", "app", "Error", "m"}));
+}
+
+TEST(FingerprintV1, WordsOfTheMessageStandBesideFrames) {
+  const auto words = [](std::string_view name, std::string_view message) {
+    FingerprintExplanation explanation(std::pmr::get_default_resource());
+    explain_fingerprint({"app", name, message, "    at f (/app/src/a.js:1:2)\n"}, {}, explanation);
+    return std::string(explanation.message_by_frames);
+  };
+  EXPECT_EQ(words("ApiError", "Incorrect password"), "Incorrect password");
+  EXPECT_EQ(words("ApiError", "upload failed: the server said hello"), "upload failed:");
+  EXPECT_EQ(words("ApiError", "ERROR: no such table"), "ERROR: no such table");
+  EXPECT_EQ(words("ApiError", "Customer Alice Miller not found, HTTP 404"),
+            "Customer * * not found, HTTP 404");
+  EXPECT_EQ(words("ApiError", "a b c d e f g h i j k l m n"), "a b c d e f g h i j k l");
+  // Engines of JavaScript word the same mistake differently.
+  EXPECT_EQ(words("TypeError", "x is not a function"), "");
+  EXPECT_EQ(words("RangeError", "Invalid array length"), "");
+  // Files alone tell little.
+  EXPECT_EQ(first_key("TypeError", "x is undefined", "@https://a.b/js/app.js:1:2\n"),
+            key_of({"e1s", "app", "TypeError", "", "x is undefined", "", "js/app"}));
+}
+
+TEST(FingerprintV1, EnginesMeanTheSame) {
+  const auto same = [](std::vector<std::string_view> messages) {
+    std::set<std::string> keys;
+    for (const std::string_view message : messages)
+      keys.insert(first_key("TypeError", message, ""));
+    return keys.size() == 1;
+  };
+  EXPECT_TRUE(same({"Cannot read properties of undefined (reading 'id')",
+                    "Cannot read property 'id' of undefined",
+                    "Cannot set properties of undefined (setting 'id')",
+                    "can't access property \"id\", x.user is undefined",
+                    "undefined is not an object (evaluating 'x.user.id')",
+                    "null is not an object (evaluating 'x.user.id = 3')",
+                    "undefined is not an object (evaluating 'x.user[\"id\"]')",
+                    "Unable to get property 'id' of undefined or null reference"}));
+  EXPECT_FALSE(same({"Cannot read properties of undefined (reading 'id')",
+                     "Cannot read properties of undefined (reading 'ids')"}));
+  EXPECT_TRUE(same({"a.b is not a function", "a.b is not a function. (In 'a.b()', 'a.b' is 3)"}));
+  EXPECT_TRUE(same({"x is not defined", "Can't find variable: x"}));
+  EXPECT_TRUE(
+      same({"Failed to fetch", "Load failed", "NetworkError when attempting to fetch resource."}));
+  EXPECT_TRUE(same({"Unexpected token '<', \"<!DOCTYPE \"... is not valid JSON",
+                    "JSON.parse: unexpected character at line 1 column 1 of the JSON data",
+                    "JSON Parse error: Unrecognized token '<'"}));
+  EXPECT_FALSE(same({"Unexpected token '<' is not valid JSON", "Unexpected end of JSON input"}));
+}
+
+TEST(FingerprintV1, FunctionsLoseWhatTheirCompilerGaveThem) {
+  const auto function = [](std::string_view stack) { return kept(stack); };
+  EXPECT_EQ(kept_at("async Ledger.post [as handler]", "/a/x/b.js"), "post x/b");
+  EXPECT_EQ(kept_at("Foo.[Symbol.iterator]", "/a/x/b.js"), "[Symbol.iterator] x/b");
+  EXPECT_EQ(kept_at("Foo.#save", "/a/x/b.js"), "save x/b");
+  EXPECT_EQ(kept_at("_callee2$", "/a/x/b.js"), " x/b");
+  EXPECT_EQ(kept_at("asyncGeneratorStep", "/a/x/b.js"), "");
+  EXPECT_EQ(kept_at("save_3f2a1b9c", "/a/x/b.js"), "save x/b");
+  EXPECT_EQ(kept("    at t.e (https://a.b/js/main.js:1:52813)\n"), " js/main");
+  EXPECT_EQ(kept("    at t.e (https://a.b/js/main.js:12:13)\n"), "e js/main");
+  EXPECT_EQ(kept("save/<@https://a.b/js/x.js:1:2\nasync*load@https://a.b/js/x.js:2:2\n"),
+            " js/x\nload js/x");
+  EXPECT_EQ(function("\tat com.acme.Cart.lambda$total$12(Cart.java:3)\n"
+                     "\tat com.acme.Cart$$Lambda$14/0x0000.run(Unknown Source)\n"
+                     "\tat com.acme.Cart$3.run(Cart.java:9)\n"),
+            "com.acme.Cart.lambda$total$ \ncom.acme.Cart$.run ");
+  EXPECT_EQ(function("   at Acme.Cart.<Add>d__5.MoveNext() in /src/Cart.cs:line 3\n"
+                     "   at Acme.Cart.<>c__DisplayClass3_0.<Add>b__1()\n"
+                     "   at Acme.Cart.<Add>g__Check|3_0(Int32 i)\n"
+                     "   at Acme.List`1.Find(T x)\n"),
+            "Acme.Cart.Add \nAcme.Cart.Add.Check \nAcme.List.Find ");
+  EXPECT_EQ(function("goroutine 1 [running]:\nmain.(*S).run.func1.2(0x1)\n\t/go/app/s.go:3 +0x1\n"),
+            "main.(*S).run.func ");
+  EXPECT_EQ(function("app/models/cart.rb:3:in `block (2 levels) in total'\n"
+                     "app/models/cart.rb:9:in 'Cart#add'\n"),
+            "total models/cart.rb\nadd models/cart.rb");
+  EXPECT_EQ(function("Traceback (most recent call last):\n"
+                     "  File \"/app/shop/cart.py\", line 3, in <module>\n"
+                     "  File \"/app/shop/cart.py\", line 4, in <listcomp>\n"
+                     "  File \"/app/shop/cart.py\", line 5, in total\n"),
+            "total shop/cart.py\n shop/cart.py");
+  EXPECT_EQ(function("#0 /app/src/Cart.php(3): Shop\\{closure}()\n"), "Shop\\{closure} Cart.php");
+}
+
+TEST(FingerprintV1, FilesLoseWhereTheyAre) {
+  const auto file = [](std::string_view path) { return kept_at("f", path).substr(2); };
+  for (const std::string_view path :
+       {"https://cdn.example/assets/main.js?v=3", "https://a.b:8080/assets/main.3f2a1b9c.js#x",
+        "/srv/releases/20251120/assets/main-BkT9x_2a.min.js", "C:\\app\\assets\\main.js",
+        "file:///home/ann/assets/main.ts", "webpack:///./assets/main.tsx",
+        "/var/www/v1.2.3/assets/main-4QWM6PVG.js", "assets/0f1e2d3c4b/main.js"})
+    EXPECT_EQ(file(path), "assets/main") << path;
+  EXPECT_EQ(file("/app/src/index.js"), "index");
+  EXPECT_EQ(file("/srv/shop/dist/index.js"), "index");
+  EXPECT_EQ(file("/repo/packages/cart/src/index.js"), "cart/index");
+  EXPECT_EQ(file("/app/app/[lang]/page.tsx"), "[lang]/page");
+  EXPECT_EQ(file("/app/orders/[lang]/page.tsx"), "orders/[lang]/page");
+  EXPECT_EQ(file("blob:https://a.b/0b1c6a1e-8c55-4a5c-9f7e-1d2a3b4c5d6e"), "#");
+  EXPECT_EQ(file("/app/lib/app.facade.js"), "lib/app.facade");
+  EXPECT_EQ(file("/app/lib/UserProfileV2Card.js"), "lib/UserProfileV2Card");
+  EXPECT_EQ(file("/app/lib/20230101_create_users.js"), "lib/20230101_create_users");
+  EXPECT_EQ(file("/app/lib/s3_upload_v2_handler.js"), "lib/s3_upload_v2_handler");
+  EXPECT_EQ(file("/app/lib/jquery-3.6.0.min.js"), "lib/jquery");
+  std::string deep;
+  for (int i = 0; i < 200; ++i) deep += "/d";
+  EXPECT_EQ(file(deep + "/x/y.js"), "x/y");
+}
+
+TEST(FingerprintV1, RecursionHasNoDepth) {
+  const auto frames = [](std::vector<std::string_view> functions) {
+    std::string stack;
+    for (const std::string_view function : functions)
+      stack.append("    at ").append(function).append(" (/app/src/a.js:1:2)\n");
+    return kept(stack);
+  };
+  EXPECT_EQ(frames({"a", "a", "a", "b"}), "a a\nb a");
+  EXPECT_EQ(frames({"a", "b", "a", "b", "a", "b", "c"}), "a a\nb a\nc a");
+  EXPECT_EQ(frames({"a", "b", "c", "a", "b", "c", "d"}), "a a\nb a\nc a\nd a");
+  EXPECT_EQ(frames({"a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k"}),
+            "a a\nb a\nc a\nd a\ne a\nf a\ng a\nh a\ni a\nj a");
+}
+
+TEST(FingerprintV1, TheRootOfAChainCounts) {
+  constexpr std::string_view java =
+      "a.Outer: x\n\tat a.Api.get(Api.java:3)\n\tSuppressed: a.S: s\n\t\tat a.Sup.f(S.java:1)\n"
+      "\t\tCaused by: a.T: t\n\t\t\tat a.Tt.f(T.java:1)\n"
+      "Caused by: a.Inner: y\n\tat a.Store.open(Store.java:7)\n\t... 3 more\n";
+  EXPECT_EQ(first_key("a.Outer", "x", java),
+            key_of({"e1s", "app", "a.Outer", "a.Inner", "x", "a.Store.open", ""}));
+  constexpr std::string_view python =
+      "Traceback (most recent call last):\n  File \"/app/s/a.py\", line 1, in inner\n"
+      "    return d[k]\nKeyError: 'k'\n\n"
+      "During handling of the above exception, another exception occurred:\n\n"
+      "Traceback (most recent call last):\n  File \"/app/s/b.py\", line 2, in outer\n"
+      "ValueError: bad\n";
+  EXPECT_EQ(first_key("ValueError", "bad", python),
+            key_of({"e1s", "app", "ValueError", "KeyError", "bad", "inner", "s/a.py"}));
+  constexpr std::string_view net =
+      "A.Outer: x\n ---> A.Inner: y\n   at A.Store.Open()\n"
+      "   --- End of inner exception stack trace ---\n   at A.Api.Get()\n";
+  EXPECT_EQ(first_key("A.Outer", "x", net),
+            key_of({"e1s", "app", "A.Outer", "A.Inner", "x", "A.Store.Open", ""}));
+  constexpr std::string_view node =
+      "Error: x\n    at get (/app/src/api.js:3:4) {\n  [cause]: TypeError: y\n"
+      "      at open (/app/src/store.js:3:4)\n}\n";
+  EXPECT_EQ(first_key("Error", "x", node),
+            key_of({"e1s", "app", "Error", "TypeError", "x", "open", "store"}));
+  constexpr std::string_view php =
+      "PHP Fatal error:  Uncaught Inner: y in /app/s/a.php:3\nStack trace:\n"
+      "#0 /app/s/b.php(4): open()\n#1 {main}\n\nNext Outer: x in /app/s/c.php:5\n"
+      "Stack trace:\n#0 /app/s/d.php(6): get()\n#1 {main}\n";
+  EXPECT_EQ(first_key("Outer", "x", php),
+            key_of({"e1s", "app", "Outer", "Inner", "x", "open", "s/b.php"}));
+  // Where the root has frames of libraries only, the application's are in what wraps it.
+  constexpr std::string_view driver =
+      "a.Outer: x\n\tat a.Api.get(Api.java:3)\n"
+      "Caused by: org.postgresql.util.PSQLException: y\n\tat org.postgresql.core.Q.run(Q.java:7)\n";
+  EXPECT_EQ(
+      first_key("a.Outer", "x", driver),
+      key_of({"e1s", "app", "a.Outer", "org.postgresql.util.PSQLException", "x", "a.Api.get", ""}));
+}
+
+TEST(FingerprintV1, TextOfTheMessageIsNoFrame) {
+  const std::string message = "script failed:\n    at evil (/app/src/evil.js:1:2)";
+  EXPECT_EQ(kept("Error: " + message + "\n    at run (/app/src/run.js:3:4)\n", "Error", message),
+            "run run");
+}
+
+TEST(FingerprintRules, SayWhoseAFrameIs) {
+  const auto with = [](FingerprintRule rule) {
+    const FingerprintRule rules[] = {rule};
+    return kept(
+        "    at a (/app/src/http.js:1:2)\n    at b (/app/src/cart.js:1:2)\n"
+        "    at c (/app/node_modules/shop/c.js:1:2)\n",
+        "Error", "m", FingerprintRules(rules));
+  };
+  EXPECT_EQ(with({RuleAction::kLibrary, "*/http.js", {}, {}, {}, {}}), "b cart");
+  EXPECT_EQ(with({RuleAction::kDrop, {}, "a*", {}, {}, {}}), "b cart");
+  EXPECT_EQ(with({RuleAction::kApp, "*/node_modules/shop/*", {}, {}, {}, {}}),
+            "a http\nb cart\nc shop/c.js");
+  EXPECT_EQ(with({RuleAction::kDrop, "*/http.js", "b", {}, {}, {}}), "a http\nb cart");
+}
+
+TEST(FingerprintRules, GiveKeys) {
+  const std::string_view parts[] = {"payments", "{{ default }}"};
+  const FingerprintRule rules[] = {{RuleAction::kKey, {}, {}, "*Timeout*", "*pay*", parts}};
+  const FingerprintRules payments(rules);
+  const std::string plain = first_key("TimeoutError", "to pay", kNode);
+  EXPECT_EQ(first_key("TimeoutError", "to pay", kNode, payments),
+            key_of({"e1c", "payments", plain}));
+  EXPECT_EQ(first_key("TimeoutError", "to say", kNode, payments),
+            first_key("TimeoutError", "to say", kNode));
+  EXPECT_EQ(fingerprints({"app", "TimeoutError", "to pay", kNode}, payments).keys().size(), 1U);
+}
+
+TEST(FingerprintRules, PatternsStandForText) {
+  EXPECT_TRUE(matches("", ""));
+  EXPECT_TRUE(matches("*", ""));
+  EXPECT_TRUE(matches("*", "abc"));
+  EXPECT_TRUE(matches("a*c", "abbc"));
+  EXPECT_TRUE(matches("a?c", "abc"));
+  EXPECT_TRUE(matches("*/vendor/*", "C:\\app\\vendor\\x.js"));
+  EXPECT_TRUE(matches("*a*b*", "xaxbx"));
+  EXPECT_FALSE(matches("a*c", "abcd"));
+  EXPECT_FALSE(matches("?", ""));
+  EXPECT_FALSE(matches("abc", "ab"));
+  EXPECT_FALSE(matches("\\", "/"));
+  const std::string stars = repeat("*a", 200) + "b";
+  EXPECT_FALSE(matches(stars, repeat("a", 20000)));
+}
+
+TEST(FingerprintRules, AnUnknownActionIsRefused) {
+  EXPECT_EQ(rule_action("app"), RuleAction::kApp);
+  EXPECT_THROW(rule_action("App"), Error);
 }
 
 TEST(CustomFingerprint, KeysStayAsTheyAre) {
