@@ -399,6 +399,7 @@ class Scanner {
       if (one_of(at, ".,") && is_digit(at + 1)) at = skip(at + 1, kDigit);
     } else if (byte(at) == '.' && is_digit(at + 1)) {
       at = skip(at + 1, kDigit);
+      if (one_of(at, ".-+~") && is_digit(at + 1)) return kNone;  // the version 1:15.0.6
     }
     return is_word(at) && !one_of(at, "ZzAPap") ? kNone : zone(at);
   }
@@ -607,13 +608,32 @@ class Scanner {
   }
   // Line and column belong to the path; other words after a colon do not.
   std::size_t path(std::size_t at) {
+    bool windows = false;
     at += 2;
     for (; at < text_.size(); ++at) {
       const char c = byte(at);
       if (c == ':' && !is_digit(at + 1) && !one_of(at + 1, "\\/")) break;
-      if ((kind_at(at) & kBlank) || one_of(at, ",;()[]{}<>\"'`|")) break;
+      if (c == '\\') windows = true;
+      if ((kind_at(at) & kBlank) || one_of(at, ",;()[]{}<>\"'`|")) {
+        const std::size_t next = windows && c == ' ' ? next_folder(at + 1) : kNone;
+        if (next == kNone) break;
+        at = next;
+      }
     }
     return at;
+  }
+  // The backslash after few more words of a folder's name: Program Files (x86)\.
+  std::size_t next_folder(std::size_t at) {
+    int blanks = 0;
+    for (std::size_t i = at; i < at + 32 && blanks < 3; ++i) {
+      const char c = byte(i);
+      if (c == '\\') return i > at ? i : kNone;
+      if (c == ' ')
+        ++blanks;
+      else if (!is_word(i) && !one_of(i, "-.()"))
+        break;
+    }
+    return kNone;
   }
   // Words that are joined by slashes are a path if there are many of them or if a file ends them;
   // one word is if it ends as only files do, libx.so.1 too.
@@ -687,7 +707,7 @@ class Scanner {
   // [a, b]: words that commas separate, of which one is nothing but a word. The end, without the
   // bracket; at most what is before the next bracket is looked at.
   std::size_t word_list(std::size_t at) {
-    bool comma = false;
+    bool comma = byte(at - 2) == '=';  // the value of a key may be a list of one
     bool word = false;
     for (;;) {
       const std::size_t item = at;
@@ -1049,7 +1069,7 @@ class Scanner {
   }
   // What is joined to something variable varies with it.
   std::size_t absorb(std::size_t at) {
-    while (one_of(at, "-._+") && is_word(at + 1)) at = skip_word(at + 1);
+    while (one_of(at, "-._+~") && is_word(at + 1)) at = skip_word(at + 1);
     return at;
   }
 
@@ -1078,6 +1098,8 @@ class Scanner {
       const Word folded(piece(unit, after));
       // One letter after a blank is a word, and after many digits the end of a hash.
       const bool one = after - unit == 1 && (gap != 0 || to - from > 6);
+      if (one && gap != 0 && folded == Word("s") && !is_word(after))
+        return emit(Kind::kDuration, after);
       if (one && among(folded, kSizes) && rate(after) != after)
         return emit(Kind::kSize, rate(after));
       if (!one && !(kind_at(after) & kLetter)) {

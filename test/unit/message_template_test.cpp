@@ -189,16 +189,16 @@ TEST(MessageTemplate, OnlyTheBeginningCounts) {
 
 TEST(MessageTemplate, WorkIsLinear) {
   for (const std::string_view piece :
-       {"a",      "1",         "a1",      " ",      ":",     ".",         "-",       "_",
-        "/",      "'",         "\"",      "@",      "=",     ",",         "a.",      "1.",
-        "1,",     "1:",        "1-",      "a:",     "a/",    "a@",        "a=",      "a=\"",
-        ":'",     ": 'a",      ":\"a'",   "x='\\",  "\xff",  "\xC3",      "eyJ.",    "Jan ",
-        "Mon, ",  "for user ", "1h",      "f:",     "ab:",   "deadbeef-", "0x",      "1e",
-        "[a,",    "ab ",       "ab cd ",  "12ab ",  "\\A",   "A\\",       "a.so.",   "0:",
-        "/ ",     "a.b/",      "deadbee", "1 MB/",  "0000:", "A1",        "http://", "://",
-        "HTTP/1", "[1",        "[::",     "a b",    "1 ",    "key 'a.",   "/a",      "C:\\",
-        "<",      "error 1",   "2024-",   "12:34:", "a_",    "a_1 ",      "a_-1",    "GMT+",
-        "\\\\"}) {
+       {"a",       "1",         "a1",     " ",      ":",         ".",         "-",      "_",
+        "/",       "'",         "\"",     "@",      "=",         ",",         "a.",     "1.",
+        "1,",      "1:",        "1-",     "a:",     "a/",        "a@",        "a=",     "a=\"",
+        ":'",      ": 'a",      ":\"a'",  "x='\\",  "\xff",      "\xC3",      "eyJ.",   "Jan ",
+        "Mon, ",   "for user ", "1h",     "f:",     "ab:",       "deadbeef-", "0x",     "1e",
+        "[a,",     "ab ",       "ab cd ", "a:\\ ",  "\\\\a b c", "[a=[",      "12ab ",  "\\A",
+        "A\\",     "a.so.",     "0:",     "/ ",     "a.b/",      "deadbee",   "1 MB/",  "0000:",
+        "A1",      "http://",   "://",    "HTTP/1", "[1",        "[::",       "a b",    "1 ",
+        "key 'a.", "/a",        "C:\\",   "<",      "error 1",   "2024-",     "12:34:", "a_",
+        "a_1 ",    "a_-1",      "GMT+",   "\\\\"}) {
     const std::string text = repeat(piece, kTemplateInput);
     EXPECT_LT(template_work(text), 64 * kTemplateInput) << piece;
     EXPECT_LT(template_of(text).size(), 8 * kTemplateInput) << piece;
@@ -256,6 +256,11 @@ TEST(MessageTemplate, OneKindOfLineHasOneTemplate) {
        {"regs: 0000ffff deadbeef 00000001 ffffffff", "regs: 00000000 1234abcd"}},
       {"hash without a digit", {"at ffffffff", "at 8103aacd"}},
       {"list of words", {"volumes [data, logs, tmp] mounted", "volumes [data, home] mounted"}},
+      {"list of one word", {"join volumes=[data] now", "join volumes=[logs, tmp] now"}},
+      {"seconds", {"waited 5 s", "waited 900 ms"}},
+      {"folders with blanks",
+       {"ran C:\\Program Files (x86)\\Acme\\a.exe twice",
+        "ran C:\\Documents and Settings\\b.exe twice", "ran D:\\c.exe twice"}},
       {"list of addresses",
        {"peers {10.0.0.1:70, 10.0.0.2:70} joined", "peers {10.0.0.9:70} joined"}},
       {"list of numbers", {"partitions [3, 5, 8] assigned", "partitions [4] assigned"}},
@@ -268,7 +273,9 @@ TEST(MessageTemplate, OneKindOfLineHasOneTemplate) {
        {"opened HKLM\\Software\\Acme\\Agent twice", "opened HKLM\\System\\Select\\New twice"}},
       {"instance in parentheses",
        {"panel com.acme.ui.Main(4f2a) hidden", "panel com.acme.ui.Main(99b1) hidden"}},
-      {"version", {"upgrade from v1.2.3 to v1.3.0-rc.1", "upgrade from v2.0 to 11.0.2+9"}},
+      {"version",
+       {"upgrade from v1.2.3 to v1.3.0-rc.1", "upgrade from v2.0 to 11.0.2+9",
+        "upgrade from 1:15.0.6~rc1-4 to 2:1.0-1+b1"}},
       {"proxy and target",
        {"proxy.corp.example.org:3128 open through relay.example.net:443",
         "mirror.example.com:3128 open through relay-2.example.net:8443"}},
