@@ -45,3 +45,5 @@ SELECT pg_catalog.pg_extension_config_dump('vigil.delivery_attempts', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.job_settings', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.job_state', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.job_history', '');
+SELECT pg_catalog.pg_extension_config_dump('vigil.log_templates', '');
+SELECT pg_catalog.pg_extension_config_dump('vigil.log_template_overflow', '');

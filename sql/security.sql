@@ -18,6 +18,7 @@ BEGIN
   EXECUTE format('GRANT SELECT ON vigil.module_events, vigil.module_analytics_hourly, '
                  'vigil.module_analytics_daily, vigil.module_errors, vigil.module_error_groups, '
                  'vigil.module_performance_baselines, vigil.module_alerts, vigil.module_alert_rules, '
+                 'vigil.module_log_templates, '
                  'vigil.metrics, vigil.partitions, vigil.rollup_lag, vigil.jobs TO %s', role);
   -- Tables of a view are read as its owner, but its functions run as who reads the view: those that
   -- read tables are SECURITY DEFINER, and so not for everybody.
