@@ -136,7 +136,8 @@ bool read_javascript(Scan& scan, std::string_view text, StackFrame& frame) {
     Place place;
     if (!split_place(text, place)) {
       if (read_metro(scan, text, frame)) return true;
-      if (!begins_place(text) && !text.starts_with("wasm-function[")) return false;
+      const bool is_url = begins_place(text) && scan.find(text, ' ') == kNowhere;
+      if (!is_url && !text.starts_with("wasm-function[")) return false;
     }
     if (!begins_place(text) && scan.find(text, ' ') != kNowhere &&
         place.column == StackFrame::kNone)

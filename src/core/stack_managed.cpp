@@ -177,7 +177,7 @@ bool read_foreign_net(Scan& scan, std::string_view line, StackFrame& frame) {
   take_front(text, ":");
   if (!take_front(text, " ")) return false;
   text = trim(text);
-  if (!line.ends_with(')')) return read_placed_net(scan, text, frame) && !frame.file.empty();
+  if (!line.ends_with(')')) return read_placed_net(scan, text, frame) && begins_place(frame.file);
   const bool known = std::ranges::find(kAtWords, word) != std::end(kAtWords);
   return known && read_net(scan, text, frame) && scan.find(frame.function, '.') != kNowhere;
 }
@@ -189,6 +189,7 @@ bool read_unity(Scan& scan, std::string_view line, StackFrame& frame) {
   if (at == kNowhere) return false;
   Place place;
   if (!split_place(line.substr(at + 5, line.size() - at - 6), place)) return false;
+  if (!begins_place(place.file) && scan.find(place.file, '/') == kNowhere) return false;
   const std::size_t open = scan.find(line, '(');
   const std::string_view function = trim(line.substr(0, open));
   if (open >= at || function.empty() || scan.has_free_blank(function)) return false;

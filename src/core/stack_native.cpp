@@ -32,6 +32,7 @@ std::string_view without_offset(Scan& scan, std::string_view symbol) {
 }
 
 bool is_dart_file(Scan& scan, std::string_view file) {
+  if (file.ends_with(':')) return false;
   return file.starts_with("dart:") || file.starts_with("package:") || file.ends_with(".dart") ||
          scan.contains(file, ".dart:");
 }

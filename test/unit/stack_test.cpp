@@ -678,6 +678,23 @@ baz)~"),
 
 TEST(Stack, ANameAlone) { EXPECT_EQ(shown(R"~(Error)~", {"Error", ""}), ""); }
 
+TEST(Stack, WordsAreNoFrames) {
+  EXPECT_EQ(shown(R"~(at http://a/b covers as much as possible.
+Expected integer (at char 0), (line:1, col:1)
+Word(nums).parse("ABC")  # -> Expected W:(0-9) (at char 0), (line:1, col:1)
+package: Package,
+SELECT a.rate(b, 'c') at 00:10
+in a.b(c)d
+  at the end of line 3
+File "x" is missing
+from here to there:3 and on
+#1 priority (really)
+0: none
+1. call(me) maybe
+see c.d: in it)~"),
+            "");
+}
+
 TEST(Stack, Empty) { EXPECT_EQ(shown(""), ""); }
 
 TEST(Stack, AnAddressIsNoFrame) { EXPECT_EQ(shown(R"~(Hello user@example.com:25:1 said)~"), ""); }
