@@ -6,6 +6,8 @@
 #include <numeric>
 #include <unordered_map>
 
+#include "core/message_template.hpp"
+
 namespace vigil {
 namespace {
 
@@ -17,6 +19,7 @@ enum class Kind : std::uint8_t {
   kNumeral,      // the scanner left it because it is a code
   kGlue,         // has a meaning in every sentence
   kOutcome,      // tells what happened
+  kNumbered,     // has a placeholder in it: a name with a number
   kWord,
 };
 
@@ -53,9 +56,7 @@ constexpr std::string_view kTellingKeys[] = {
 static_assert(std::ranges::is_sorted(kMissingWords) && std::ranges::is_sorted(kGlueWords) &&
               std::ranges::is_sorted(kOutcomeWords) && std::ranges::is_sorted(kTellingKeys));
 
-constexpr std::string_view kPlaceholders[] = {"<*>",        "<num>",   "<host>", "<mac>",  "<uuid>",
-                                              "<jwt>",      "<email>", "<url>",  "<path>", "<time>",
-                                              "<duration>", "<size>",  "<val>"};
+constexpr std::string_view kMerged = "<*>";
 
 constexpr std::size_t kMostQuoted = 64;
 
@@ -64,7 +65,7 @@ bool is_letter(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || static_cast<unsigned char>(c) >= 0x80;
 }
 bool is_wordly(char c) { return is_letter(c) || is_digit(c) || c == '_'; }
-bool joins(char c) { return c == '-' || c == '.' || c == '/' || c == '@' || c == '\\'; }
+bool joins(char c) { return c == '-' || c == '+' || c == '.' || c == '/' || c == '@' || c == '\\'; }
 
 // The word in small letters, empty if it is longer than any of the lists.
 class Folded {
@@ -91,11 +92,13 @@ bool is_verb_form(std::string_view word) {
 }
 
 Kind kind_of(std::string_view word) {
-  if (word == "<*>") return Kind::kAny;
-  if (std::ranges::find(kPlaceholders, word) != std::end(kPlaceholders)) return Kind::kPlaceholder;
+  if (word == kMerged) return Kind::kAny;
+  if (std::ranges::find(kTemplatePlaceholders, word) != kTemplatePlaceholders.end())
+    return Kind::kPlaceholder;
   if (word == "-") return Kind::kMissing;
   if (std::ranges::none_of(word, [](char c) { return is_letter(c) || c == '<'; }))
     return std::ranges::any_of(word, is_digit) ? Kind::kNumeral : Kind::kMark;
+  if (word.find('<') != std::string_view::npos) return Kind::kNumbered;
   const Folded folded(word);
   if (folded.among(kMissingWords)) return Kind::kMissing;
   if (folded.among(kGlueWords)) return Kind::kGlue;
@@ -119,8 +122,8 @@ class Words {
   static constexpr std::uint32_t kAny = 1;
 
   explicit Words(std::pmr::memory_resource* resource) : ids_(resource), words_(resource) {
-    add("<num>");
-    add("<*>");
+    add(kTemplatePlaceholders[0]);
+    add(kMerged);
   }
 
   Token token(std::string_view word, bool after_blank) {
@@ -154,8 +157,10 @@ class Words {
 // The end of the placeholder at `at`, or `at`.
 std::size_t placeholder_end(std::string_view text, std::size_t at) {
   if (text[at] != '<') return at;
-  for (const std::string_view one : kPlaceholders)
-    if (text.substr(at).starts_with(one)) return at + one.size();
+  const std::string_view rest = text.substr(at);
+  if (rest.starts_with(kMerged)) return at + kMerged.size();
+  for (const std::string_view one : kTemplatePlaceholders)
+    if (rest.starts_with(one)) return at + one.size();
   return at;
 }
 
@@ -254,20 +259,19 @@ class Learner {
         enough_(std::max(enough, 2u)),
         words_(resource),
         nodes_(resource),
+        kept_(resource),
         apart_(resource),
         node_of_(resource),
         parent_(resource) {
     read(templates, nodes_);
-    std::pmr::vector<Node> kept(resource);
-    read(apart, kept);
-    for (const Node& node : nodes_)
-      apart_.push_back(
-          std::ranges::any_of(kept, [&](const Node& one) { return covers(one, node); }));
+    read(apart, kept_);
+    for (const Node& node : nodes_) apart_.push_back(is_kept(node));
     node_of_.resize(templates.size());
     std::iota(node_of_.begin(), node_of_.end(), 0u);
   }
 
   void run() {
+    cut_properties();
     begin_level();
     for (bool changed = true; changed;) {
       join_equals();
@@ -317,6 +321,49 @@ class Learner {
       Node& node = out.emplace_back();
       tokenize(text, words_, node);
     }
+  }
+
+  // A list of properties, name: key=value, in which the keys vary: the values are anything then,
+  // of any length.
+  void cut_properties() {
+    std::pmr::vector<Place> places(resource_);
+    for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
+      const Node& node = nodes_[i];
+      std::size_t sign = 0;
+      while (sign < node.size() && !is_mark(node, sign, '=')) ++sign;
+      if (!fits(node) || sign < 3 || sign + 1 >= node.size() || !is_mark(node, sign - 2, ':') ||
+          words_.kind(node[sign - 1]) == Kind::kMark || tells(node, sign - 1))
+        continue;
+      std::uint64_t sum = sign;
+      for (std::size_t at = 0; at + 1 < sign; ++at) sum += part(node[at].id, at);
+      places.push_back({sum, i, static_cast<std::uint32_t>(sign)});
+    }
+    for_each_group(places, [&](std::span<const Place> group) {
+      const std::uint32_t sign = group[0].at;
+      const std::span<const Token> name(nodes_[group[0].node].data(), sign - 1);
+      std::pmr::vector<std::uint32_t> keys(resource_);
+      for (const Place& place : group) {
+        const Node& node = nodes_[place.node];
+        if (place.at != sign ||
+            !std::ranges::equal(name, std::span(node.data(), sign - 1), {}, &Token::id, &Token::id))
+          return;
+        keys.push_back(node[sign - 1].word());
+      }
+      std::ranges::sort(keys);
+      keys.erase(std::unique(keys.begin(), keys.end()), keys.end());
+      if (keys.size() < enough_) return;
+      for (const Place& place : group) {
+        const Node& node = nodes_[place.node];
+        const bool one = node.size() == sign + 2 && is_value(words_, node[sign + 1]);
+        Node cut(node.begin(), node.begin() + sign + 1, resource_);
+        cut.push_back(
+            {Words::kPlaceholder * 2, one ? node[sign + 1].shown : std::uint32_t{Words::kAny}});
+        if (is_kept(cut))
+          apart_[place.node] = true;
+        else if (!apart_[place.node])
+          nodes_[place.node] = std::move(cut);
+      }
+    });
   }
 
   // What is too long is left alone.
@@ -418,7 +465,7 @@ class Learner {
     const Node& first = nodes_[group[0].node];
     const std::array<std::uint32_t, 1> hole{at};
     std::pmr::vector<std::uint32_t> seen(resource_);
-    std::array<std::size_t, 8> count{};
+    std::array<std::size_t, 9> count{};
     for (const Place& place : group) {
       if (place.at != at || !same_but(first, nodes_[place.node], hole)) return;  // equal hashes
       seen.push_back(nodes_[place.node][at].word());
@@ -432,20 +479,21 @@ class Learner {
     const std::size_t fixed = fixed_words(first, at);
     if (fixed == 0) return;
     const bool varies = counted(Kind::kAny) != 0;
+    const bool values = counted(Kind::kPlaceholder) != 0;
     // A place that begins a text, or has one word for company, must show more words.
     std::size_t needed = fixed > 1 || at > 0 ? enough_ : 2 * enough_;
-    // A placeholder is as good as some words.
-    if (counted(Kind::kPlaceholder) != 0) needed -= enough_ / 2;
-    const bool words = !tells(first, at) && (varies || counted(Kind::kWord) >= needed);
+    // A placeholder is as good as some words, and a name with a number as two.
+    if (values) needed -= enough_ / 2;
+    const bool words = !tells(first, at) &&
+                       (varies || counted(Kind::kWord) + 2 * counted(Kind::kNumbered) >= needed);
     const bool numerals = counted(Kind::kNumeral) >= 3 * enough_;
-    const bool missing = words || counted(Kind::kPlaceholder) != 0;
     std::uint32_t joined = LearnedTemplates::kAlone;
     for (const Place& place : group) {
       const Kind kind = words_.kind(nodes_[place.node][at]);
-      const bool take = kind == Kind::kMissing                          ? missing
-                        : kind == Kind::kNumeral                        ? numerals
-                        : kind == Kind::kWord || kind == Kind::kOutcome ? words
-                                                                        : true;
+      const bool take = kind == Kind::kMissing || kind == Kind::kNumbered ? words || values
+                        : kind == Kind::kWord || kind == Kind::kOutcome   ? words
+                        : kind == Kind::kNumeral                          ? numerals
+                                                                          : true;
       if (!take || apart_[place.node]) continue;
       if (joined == LearnedTemplates::kAlone)
         joined = place.node;
@@ -460,7 +508,9 @@ class Learner {
     std::pmr::vector<std::uint32_t> nodes(resource_);
     std::size_t total = 0;
     for (std::uint32_t i = 0; i < nodes_.size(); ++i) {
-      const std::size_t count = fits(nodes_[i]) ? fixed_words(nodes_[i], nodes_[i].size()) : 0;
+      if (!fits(nodes_[i])) continue;
+      const std::size_t count =
+          fixed_words(nodes_[i], nodes_[i].size()) + count_of(nodes_[i], Kind::kNumbered);
       if (count < kPairCompany + 2 || count > kMostPaired) continue;
       total += count * (count - 1) / 2;
       nodes.push_back(i);
@@ -484,7 +534,8 @@ class Learner {
     for_each_group(places, [&](std::span<const Place> group) { judge_pair(group); });
   }
   bool can_vary(const Node& node, std::size_t at) const {
-    return words_.kind(node[at]) == Kind::kWord && !tells(node, at);
+    const Kind kind = words_.kind(node[at]);
+    return (kind == Kind::kWord || kind == Kind::kNumbered) && !tells(node, at);
   }
   void judge_pair(std::span<const Place> group) {
     if (group.size() < enough_) return;
@@ -572,6 +623,10 @@ class Learner {
     return true;
   }
 
+  std::size_t count_of(const Node& node, Kind kind) const {
+    return static_cast<std::size_t>(std::ranges::count_if(
+        node, [&](const Token& token) { return words_.kind(token) == kind; }));
+  }
   // Words that say what it is about.
   std::size_t fixed_words(const Node& node, std::size_t but) const {
     std::size_t count = 0;
@@ -588,6 +643,9 @@ class Learner {
   }
   bool is_mark(const Node& node, std::size_t at, char mark) const {
     return at < node.size() && words_.text(node[at].word()) == std::string_view(&mark, 1);
+  }
+  bool is_kept(const Node& node) const {
+    return std::ranges::any_of(kept_, [&](const Node& one) { return covers(one, node); });
   }
   // Whether <*> or nothing makes the difference.
   static bool covers(const Node& one, const Node& other) {
@@ -610,6 +668,7 @@ class Learner {
   std::size_t enough_;
   Words words_;
   std::pmr::vector<Node> nodes_;  // templates, then merges of them
+  std::pmr::vector<Node> kept_;
   std::pmr::vector<bool> apart_;  // these are not merged, but show that a place varies
   std::pmr::vector<std::uint32_t> node_of_;
   std::pmr::vector<std::uint32_t> parent_;

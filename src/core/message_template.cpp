@@ -147,6 +147,7 @@ constexpr WordSet kMonths("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug"
                           "nov", "dec");
 constexpr WordSet kWeekdays("mon", "tue", "wed", "thu", "fri", "sat", "sun");
 
+// In the order of kTemplatePlaceholders.
 enum class Kind : std::uint8_t {
   kNothing,
   kNumber,
@@ -162,10 +163,6 @@ enum class Kind : std::uint8_t {
   kSize,
   kValue
 };
-constexpr std::string_view kPlaceholders[] = {"",           "<num>",   "<host>", "<mac>",  "<uuid>",
-                                              "<jwt>",      "<email>", "<url>",  "<path>", "<time>",
-                                              "<duration>", "<size>",  "<val>"};
-
 class TextSink {
  public:
   explicit TextSink(std::pmr::string& out) : out_(out) {}
@@ -355,7 +352,7 @@ class Scanner {
     }
     write_run();
     flush();
-    sink_.write(kPlaceholders[static_cast<std::size_t>(name)]);
+    sink_.write(kTemplatePlaceholders[static_cast<std::size_t>(name) - 1]);
     last_ = name;
     prefix_ = {};
   }

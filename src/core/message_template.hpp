@@ -12,6 +12,11 @@ namespace vigil {
 // Only so many bytes of a text are looked at; what follows has no influence.
 inline constexpr std::size_t kTemplateInput = 8192;
 
+// What stands in templates for what varies.
+inline constexpr std::array<std::string_view, 12> kTemplatePlaceholders = {
+    "<num>", "<host>", "<mac>",  "<uuid>",     "<jwt>",  "<email>",
+    "<url>", "<path>", "<time>", "<duration>", "<size>", "<val>"};
+
 // Appends the template of the text to `out`. The text is taken as bytes: anything is allowed, what
 // is not ASCII counts as letters. Stateless, without locale, and linear in the text.
 void message_template(std::string_view text, std::pmr::string& out);

@@ -101,6 +101,12 @@ TEST(LogTemplate, WordsWithMeaningAreNoValues) {
 
 TEST(LogTemplate, KeysOfOneSentenceAreValues) {
   EXPECT_EQ(kinds(with("environment: %=5", kFive)), Set{"environment: <*>=<val>"});
+  EXPECT_EQ(kinds(with("environment:%=5", kFive) + with("environment:%=", {"a.b", "c.d"}) +
+                  Lines{"environment:os.name=Any System of the year", "environment:x.y= z, now"}),
+            (Set{"environment:<*>=<*>", "environment:a.b=", "environment:c.d="}));
+  EXPECT_EQ(kinds(with("environment:%=5 or so", kFive), {"environment:<*>=<*>"}).size(), 5u);
+  // Few keys are a record.
+  EXPECT_EQ(kinds({"order: id=5 is new", "order: name=5 it is", "order: id=x y z"}).size(), 3u);
 }
 
 TEST(LogTemplate, ThinSentencesNeedMoreWords) {
@@ -129,6 +135,13 @@ TEST(LogTemplate, PlaceholdersAreOneAndCountAsWords) {
             Set{"pool on host <*> drained"});
   EXPECT_EQ(kinds({"moved 5 10.0.0.1 away", "moved 5 away"}), Set{"moved <*> away"});
   EXPECT_EQ(kinds({"moved 5 away", "moved 6 away"}), Set{"moved <num> away"});
+}
+
+TEST(LogTemplate, NamesWithNumbersCountTwice) {
+  EXPECT_EQ(kinds(with("pool of % drained", {"web-1", "db-2", "sm-node-3"})),
+            Set{"pool of <*> drained"});
+  EXPECT_EQ(kinds(with("pool of % drained", {"web-1", "db-2"})).size(), 2u);
+  EXPECT_EQ(kinds(with("pool of % drained", {"web-1", "web2"})), Set{"pool of <*> drained"});
 }
 
 TEST(LogTemplate, ManyCodesAreValues) {
