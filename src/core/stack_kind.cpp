@@ -139,26 +139,53 @@ std::size_t next_separator(std::string_view path, std::size_t at) {
   return at;
 }
 
-// One pass over the folders of a path or URL.
-FrameKind kind_of_path(Scan& scan, std::string_view path, Language language) {
-  std::string_view before;
+// What a folder and the one that it is in tell of one language only.
+FrameKind kind_of_folder(Language language, std::string_view parent, std::string_view folder) {
   bool runtime = false;
+  bool library = false;
+  switch (language) {
+    case Language::kGo:
+      library = parent == "pkg" && folder == "mod";
+      break;
+    case Language::kPython:
+      runtime = (parent == "lib" && folder.starts_with("python")) ||
+                (parent.starts_with("Python3") && (folder == "lib" || folder == "Lib"));
+      break;
+    case Language::kRuby:
+      runtime = parent == "lib" && folder == "ruby";
+      break;
+    case Language::kPerl:
+      library = folder == "perl5" || folder == "site_perl" || folder == "vendor_perl";
+      runtime = parent == "share" && folder == "perl";
+      break;
+    case Language::kLua:
+      library = parent == "share" && folder == "lua";
+      break;
+    case Language::kBeam:
+      library = folder == "deps";
+      break;
+    default:
+      break;
+  }
+  return library ? FrameKind::kLibrary : runtime ? FrameKind::kRuntime : FrameKind::kApp;
+}
+
+// One pass over the folders of a path or URL. A library may be in a folder of the runtime.
+FrameKind kind_of_path(Scan& scan, std::string_view path, Language language) {
+  std::string_view parent;
+  FrameKind kind = FrameKind::kApp;
   scan.count(path.size());
-  for (std::size_t from = 0; from < path.size();) {
+  for (std::size_t from = 0;;) {
     const std::size_t end = next_separator(path, from);
+    if (end == path.size()) return kind;
     const std::string_view folder = path.substr(from, end - from);
-    if (end < path.size()) {
-      if (kLibraryFolders.contains(folder)) return FrameKind::kLibrary;
-      if (before == "pkg" && folder == "mod") return FrameKind::kLibrary;
-      if (before == "lib" && language == Language::kPython && folder.starts_with("python"))
-        runtime = true;
-      if (before.starts_with("Python3") && (folder == "lib" || folder == "Lib")) runtime = true;
-      if (before == "lib" && folder == "ruby") runtime = true;
-      before = folder;
-    }
+    if (kLibraryFolders.contains(folder)) return FrameKind::kLibrary;
+    const FrameKind told = kind_of_folder(language, parent, folder);
+    if (told == FrameKind::kLibrary) return told;
+    if (told == FrameKind::kRuntime) kind = told;
+    parent = folder;
     from = end + 1;
   }
-  return runtime ? FrameKind::kRuntime : FrameKind::kApp;
 }
 
 FrameKind kind_of_script(std::string_view file) {

@@ -490,11 +490,15 @@ a b | - | - | - | app +
 TEST(Stack, Perl) {
   EXPECT_EQ(shown(R"~(limit at lib/A.pm line 41, <STDIN> line 3.
 	A::B::post("at x line 2", 1) called at my dir/a.pl line 12
+	Try::Tiny::try() called at /usr/share/perl5/Try/Tiny.pm line 98
+	Carp::croak() called at /usr/share/perl/5.36/Carp.pm line 9
 	eval {...} called at (eval 7) line 1
 died at the end of line 3.
 Meet at noon, line 4)~"),
             R"~(- | lib/A.pm | 41 | - | app +
 A::B::post | my dir/a.pl | 12 | - | app +
+Try::Tiny::try | /usr/share/perl5/Try/Tiny.pm | 98 | - | library
+Carp::croak | /usr/share/perl/5.36/Carp.pm | 9 | - | runtime
 eval {...} | (eval 7) | 1 | - | eval +
 )~");
 }
@@ -506,12 +510,14 @@ stack traceback:
 	my dir/a.lua:41: in function 'bank.post'
 	a.lua:50: in upvalue 'check'
 	a.lua:51: in function <a.lua:30>
+	/usr/share/lua/5.1/b.lua:1: in function 'x'
 	[string "x: in y"]:9: in main chunk
 	[C]: in ?)~"),
             R"~(error | - | - | - | native
 bank.post | my dir/a.lua | 41 | - | app +
 check | a.lua | 50 | - | app +
 - | a.lua | 51 | - | app +
+x | /usr/share/lua/5.1/b.lua | 1 | - | library
 - | - | - | - | native
 )~");
 }
