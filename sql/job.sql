@@ -319,11 +319,11 @@ AS $$
   SELECT a.pid, replace(a.backend_type, 'pg_vigil ', ''), a.datname, coalesce(a.state, 'idle'),
          a.backend_start
   FROM pg_stat_activity a
-  WHERE a.backend_type IN ('pg_vigil launcher', 'pg_vigil scheduler', 'pg_vigil courier')
+  WHERE a.backend_type LIKE 'pg\_vigil %'
   ORDER BY a.datname NULLS FIRST, a.backend_type DESC
 $$;
 COMMENT ON FUNCTION vigil.workers() IS
-  'The background workers of this server: launcher, and scheduler and courier of each database with the extension.';
+  'The background workers of this server: launcher, and scheduler, courier and, while there is need, recorder of each database with the extension.';
 
 CREATE OR REPLACE FUNCTION vigil.cron_schedule(run_every interval, seconds_allowed boolean DEFAULT false)
   RETURNS text

@@ -5,7 +5,9 @@ BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA vigil TO %s', role);
   EXECUTE format('GRANT EXECUTE ON FUNCTION vigil.track_event(jsonb), vigil.track_batch(jsonb), '
                  'vigil.track_error(jsonb), vigil.capture_sentry(uuid, text), '
-                 'vigil.capture_sentry(uuid, bytea) TO %s', role);
+                 'vigil.capture_sentry(uuid, bytea), vigil.track_async(jsonb), '
+                 'vigil.capture_exception(text, text, text, text, text, uuid, jsonb, jsonb, text, text, text, '
+                 'text, text, text, boolean) TO %s', role);
 END $$;
 COMMENT ON FUNCTION vigil.grant_ingest(regrole) IS
   'Lets a role write through the ingest functions, and nothing else.';
@@ -24,7 +26,7 @@ BEGIN
   -- read tables are SECURITY DEFINER, and so not for everybody.
   EXECUTE format('GRANT EXECUTE ON FUNCTION vigil.time_zone_of(uuid), vigil.live_hour(uuid, timestamptz), '
                  'vigil.live_day(uuid, timestamptz, timestamptz), '
-                 'vigil.hourly_breakdown(uuid, uuid, timestamptz, text) TO %s', role);
+                 'vigil.hourly_breakdown(uuid, uuid, timestamptz, text), vigil.server_module() TO %s', role);
 END $$;
 COMMENT ON FUNCTION vigil.grant_read(regrole) IS
   'Lets a role read the views that dashboards use, of all modules.';

@@ -3,6 +3,7 @@
 #include <climits>
 
 #include "core/url_guard.hpp"
+#include "core/uuid.hpp"
 #include "pg/boundary.hpp"
 
 namespace vigil::pg::settings {
@@ -15,6 +16,13 @@ int max_batch_items = 100000;
 int max_payload_bytes = 256 * 1024;
 bool version_rows = true;
 int max_subjects = 100;
+bool capture_server_errors = false;
+int capture_severity = ERROR;
+bool capture_values = false;
+int capture_queue_size = 4096;
+char* server_module = nullptr;
+int async_flush_items = 100;
+int async_flush_interval = 5000;
 char* http_allow = nullptr;
 int http_timeout = 15000;
 int http_connections = 32;
@@ -36,6 +44,14 @@ struct Number {
   int highest;
   GucContext context;
   int flags;
+};
+
+struct Word {
+  const char* name;
+  const char* description;
+  int* variable;
+  const config_enum_entry* words;
+  GucContext context;
 };
 
 struct Text {
@@ -67,11 +83,29 @@ bool check_address_list(char** value, void**, GucSource) {
   return false;
 }
 
+bool check_module(char** value, void**, GucSource) {
+  if (**value == '\0' || parse_uuid(*value)) return true;
+  GUC_check_errdetail("It must be a UUID, or empty for the database's own.");
+  return false;
+}
+
+const config_enum_entry kSeverities[] = {{"warning", WARNING, false},
+                                         {"error", ERROR, false},
+                                         {"fatal", FATAL, false},
+                                         {"panic", PANIC, false},
+                                         {nullptr, 0, false}};
+
 const Flag kFlags[] = {
     {"vigil.workers", "Runs the background workers (needs shared_preload_libraries).", &workers,
      PGC_SIGHUP},
     {"vigil.version_rows", "Analytics views show one row per version besides the row of all.",
      &version_rows, PGC_USERSET},
+    {"vigil.capture_server_errors",
+     "Errors of the server are stored and grouped (needs shared_preload_libraries).",
+     &capture_server_errors, PGC_SUSET},
+    {"vigil.capture_values",
+     "Captured errors have detail, statement and whole context, which may hold values of rows.",
+     &capture_values, PGC_SUSET},
 };
 
 const Number kNumbers[] = {
@@ -85,15 +119,28 @@ const Number kNumbers[] = {
      &max_payload_bytes, 1024, 64 * 1024 * 1024, PGC_SUSET, GUC_UNIT_BYTE},
     {"vigil.max_subjects", "Subjects that a bucket keeps apart; the rest share one cell.",
      &max_subjects, 1, 100000, PGC_SIGHUP, 0},
+    {"vigil.capture_queue_size", "Shared memory in which records wait to be stored.",
+     &capture_queue_size, 64, 1024 * 1024, PGC_POSTMASTER, GUC_UNIT_KB},
+    {"vigil.async_flush_items", "So many waiting records are stored at once.", &async_flush_items,
+     1, 1000000, PGC_SIGHUP, 0},
+    {"vigil.async_flush_interval", "Time that an event waits for others at most.",
+     &async_flush_interval, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS},
     {"vigil.http_timeout", "Time that one delivery may take.", &http_timeout, 100, 600000,
      PGC_SIGHUP, GUC_UNIT_MS},
     {"vigil.http_connections", "Deliveries in flight at once.", &http_connections, 1, 512,
      PGC_SIGHUP, 0},
 };
 
+const Word kWords[] = {
+    {"vigil.capture_severity", "Severity from which on errors of the server are captured.",
+     &capture_severity, kSeverities, PGC_SUSET},
+};
+
 const Text kTexts[] = {
     {"vigil.ip_hash_key", "Key of hashed IP addresses; empty: a random key of the database.",
      &ip_hash_key, PGC_SUSET, GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, nullptr},
+    {"vigil.server_module", "Module of captured errors, a UUID; empty: the database's own.",
+     &server_module, PGC_SUSET, 0, check_module},
     {"vigil.http_allow", "CIDR blocks that deliveries may reach though they are not public.",
      &http_allow, PGC_SIGHUP, 0, check_address_list},
 };
@@ -111,6 +158,9 @@ void define() {
                             *number.variable, number.lowest, number.highest, number.context,
                             number.flags, nullptr, nullptr, nullptr);
   }
+  for (const Word& word : kWords)
+    DefineCustomEnumVariable(word.name, word.description, nullptr, word.variable, *word.variable,
+                             word.words, word.context, 0, nullptr, nullptr, nullptr);
   for (const Text& text : kTexts)
     DefineCustomStringVariable(text.name, text.description, nullptr, text.variable, "",
                                text.context, text.flags, text.check, nullptr, nullptr);

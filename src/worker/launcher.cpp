@@ -1,9 +1,10 @@
-// The launcher: looks for databases with the extension, and keeps a scheduler and a courier in
-// each.
+// The launcher: looks for databases with the extension, keeps a scheduler and a courier in each,
+// and starts a recorder where records wait.
 #include <signal.h>
 
 #include "core/schedule.hpp"
 #include "pg/settings.hpp"
+#include "worker/queue.hpp"
 #include "worker/shared.hpp"
 #include "worker/worker.hpp"
 
@@ -149,6 +150,7 @@ void sweep(Launcher& launcher, const std::vector<Oid>& databases, TimestampTz no
     if (has_worker(slot) || slot.blocked_until > now) continue;
     if (!slot.absent && contains(databases, slot.database)) continue;
     if (slot.absent) note_absence(launcher, slot.database, now);
+    close_lane(i);
     slot = {};
   }
 }
@@ -162,6 +164,8 @@ void assign_slots(Launcher& launcher, const std::vector<Oid>& databases, Timesta
     full = slot == nullptr;
     if (full) break;
     slot->database = database;
+    // What is reported before the scheduler has looked is not lost.
+    open_lane(static_cast<int>(slot - shared()->slots), database);
   }
   if (full && !launcher.told_full)
     pg::call([] {
@@ -172,21 +176,41 @@ void assign_slots(Launcher& launcher, const std::vector<Oid>& databases, Timesta
   launcher.told_full = full;
 }
 
-bool may_start(const DatabaseSlot& slot, Kind kind, TimestampTz now) {
+// Whether there is anything to do for a worker that is not there.
+bool is_wanted(int position, Kind kind) {
+  const DatabaseSlot& slot = shared()->slots[position];
+  if (!OidIsValid(slot.database) || slot.absent) return false;
+  if (slot.workers[static_cast<int>(kind)].state != State::kStopped) return false;
+  if (kind == Kind::kScheduler) return true;
+  return slot.serving && (kind != Kind::kRecorder || has_records(position));
+}
+
+bool may_start(int position, Kind kind, TimestampTz now) {
+  const DatabaseSlot& slot = shared()->slots[position];
   const WorkerSlot& worker = slot.workers[static_cast<int>(kind)];
-  if (!OidIsValid(slot.database) || slot.absent || slot.blocked_until > now) return false;
-  if (worker.state != State::kStopped || worker.changed_at + kPause > now) return false;
-  return kind == Kind::kScheduler || slot.serving;
+  return is_wanted(position, kind) && slot.blocked_until <= now &&
+         worker.changed_at + kPause <= now;
+}
+
+const char* title_of(Kind kind) {
+  switch (kind) {
+    case Kind::kScheduler:
+      return "pg_vigil scheduler";
+    case Kind::kCourier:
+      return "pg_vigil courier";
+    case Kind::kRecorder:
+      break;
+  }
+  return "pg_vigil recorder";
 }
 
 bool start(int position, Kind kind) {
   return pg::call([&] {
     BackgroundWorker worker;
-    initialise(worker, kind == Kind::kScheduler ? "pg_vigil scheduler" : "pg_vigil courier",
-               "vigil_worker_main");
+    initialise(worker, title_of(kind), "vigil_worker_main");
     worker.bgw_restart_time = BGW_NEVER_RESTART;
     worker.bgw_notify_pid = MyProcPid;
-    worker.bgw_main_arg = Int32GetDatum(position * 2 + static_cast<int>(kind));
+    worker.bgw_main_arg = Int32GetDatum(position * kKindCount + static_cast<int>(kind));
     return RegisterDynamicBackgroundWorker(&worker, nullptr);
   });
 }
@@ -195,8 +219,8 @@ void start_workers(Launcher& launcher, TimestampTz now) {
   Shared* memory = shared();
   bool refused = false;
   for (int i = 0; i < memory->slot_count && !refused; ++i)
-    for (const Kind kind : {Kind::kScheduler, Kind::kCourier}) {
-      if (refused || !may_start(memory->slots[i], kind, now)) continue;
+    for (const Kind kind : kKinds) {
+      if (refused || !may_start(i, kind, now)) continue;
       memory->slots[i].workers[static_cast<int>(kind)] = {State::kStarting, 0, nullptr, now};
       refused = !start(i, kind);
       if (refused)
@@ -206,7 +230,7 @@ void start_workers(Launcher& launcher, TimestampTz now) {
     pg::call([] {
       ereport(LOG, (errmsg("pg_vigil cannot start all its workers"),
                     errhint("Increase max_worker_processes: pg_vigil needs one, and two for each "
-                            "database with the extension.")));
+                            "database with the extension, three where errors are captured.")));
     });
   launcher.told_no_process = refused;
 }
@@ -218,9 +242,11 @@ Micros time_to_wait(TimestampTz now) {
   for (int i = 0; i < memory->slot_count; ++i) {
     const DatabaseSlot& slot = memory->slots[i];
     if (!OidIsValid(slot.database)) continue;
-    for (const WorkerSlot& worker : slot.workers)
-      if (worker.state == State::kStopped)
-        wait = std::min(wait, std::max(worker.changed_at + kPause - now, kSecond));
+    for (const Kind kind : kKinds)
+      if (is_wanted(i, kind))
+        wait = std::min(
+            wait,
+            std::max(slot.workers[static_cast<int>(kind)].changed_at + kPause - now, kSecond));
   }
   return wait;
 }
@@ -280,6 +306,7 @@ void register_launcher() {
   if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade) return;
   request_shared_memory();
   install_utility_hook();
+  install_capture_hook();
   BackgroundWorker worker;
   initialise(worker, "pg_vigil launcher", "vigil_launcher_main");
   worker.bgw_restart_time = kRestartSeconds;

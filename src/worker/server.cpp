@@ -1,8 +1,10 @@
-// Scheduler and courier: each runs the jobs of its kind in one database, one after the other.
+// Scheduler and courier: each runs the jobs of its kind in one database, one after the other. The
+// recorder is no different but for what it does in a turn.
 #include <signal.h>
 
 #include "core/schedule.hpp"
 #include "pg/settings.hpp"
+#include "worker/queue.hpp"
 #include "worker/shared.hpp"
 
 namespace vigil::worker {
@@ -11,6 +13,7 @@ namespace {
 
 constexpr Micros kLongestWait = 60 * kSecond;
 constexpr char kExtension[] = "pg_vigil";
+constexpr int kLastTurns = 3;  // a recorder that is stopped tries so often to leave nothing behind
 
 struct Extension {
   Oid oid;
@@ -42,7 +45,12 @@ struct Server {
   int failed_turns;  // in a row
 };
 
-const char* name_of(Kind kind) { return kind == Kind::kScheduler ? "scheduler" : "courier"; }
+const char* name_of(Kind kind) {
+  static constexpr const char* kNames[] = {"scheduler", "courier", "recorder"};
+  return kNames[static_cast<int>(kind)];
+}
+
+int position_of(const Server& server) { return static_cast<int>(server.slot - shared()->slots); }
 
 WorkerSlot& worker_slot(const Server& server) {
   return server.slot->workers[static_cast<int>(server.kind)];
@@ -50,11 +58,14 @@ WorkerSlot& worker_slot(const Server& server) {
 
 // --- In and out of shared memory ---------------------------------------------------------------
 
+// Whether this recorder leaves because there is nothing to do: it may be back at once.
+bool rests = false;
+
 void leave(int, Datum argument) {
   const int number = DatumGetInt32(argument);
   LWLockAcquire(shared()->lock, LW_EXCLUSIVE);
-  shared()->slots[number / 2].workers[number % 2] = {State::kStopped, 0, nullptr,
-                                                     GetCurrentTimestamp()};
+  shared()->slots[number / kKindCount].workers[number % kKindCount] = {
+      State::kStopped, 0, nullptr, rests ? 0 : GetCurrentTimestamp()};
   if (shared()->launcher != nullptr) SetLatch(shared()->launcher);
   LWLockRelease(shared()->lock);
 }
@@ -76,6 +87,10 @@ void publish(const Server& server, bool serving) {
   const bool news = server.slot->serving != serving;
   server.slot->serving = serving;
   server.slot->absent = !serving;
+  serving ? open_lane(position_of(server), MyDatabaseId) : close_lane(position_of(server));
+  // The others shall leave with us.
+  for (const WorkerSlot& worker : server.slot->workers)
+    if (news && !serving && worker.latch != nullptr) SetLatch(worker.latch);
   if (news && shared()->launcher != nullptr) SetLatch(shared()->launcher);
   LWLockRelease(shared()->lock);
 }
@@ -296,12 +311,15 @@ Micros run_due_jobs(const Server& server) {
 
 // One turn; returns how long to wait before the next, in microseconds.
 Micros turn(Server& server) {
+  if (server.kind == Kind::kRecorder && !ShutdownRequestPending && gather_time() > 0)
+    return gather_time();
   const Presence presence = pg::call([&] { return hold_extension(server); });
   if (presence == Presence::kGone) pg::call([&] { stop_gone(server); });
   if (presence == Presence::kReplaced) proc_exit(0);
   Micros wait = kLongestWait;
   if (presence == Presence::kServing)
-    wait = run_due_jobs(server);
+    wait =
+        server.kind == Kind::kRecorder ? record_turn(ShutdownRequestPending) : run_due_jobs(server);
   else
     pg::call([&] {
       begin();
@@ -325,7 +343,10 @@ void prepare_turn(const Server& server) {
     ConfigReloadPending = false;
     ProcessConfigFile(PGC_SIGHUP);
   }
-  if (!pg::settings::workers) proc_exit(0);
+  if (!pg::settings::workers) {
+    if (server.kind != Kind::kRecorder) proc_exit(0);
+    ShutdownRequestPending = true;
+  }
   MemoryContextReset(server.context);
   MemoryContextSwitchTo(server.context);
 }
@@ -335,12 +356,19 @@ void prepare_turn(const Server& server) {
     ResetLatch(MyLatch);
     prepare_turn(server);
     Micros wait = 0;
+    const bool leaves = ShutdownRequestPending;
     const bool succeeded = attempt(server, [&] { wait = turn(server); });
     server.failed_turns = succeeded ? 0 : server.failed_turns + 1;
+    if (leaves && (succeeded || server.failed_turns > kLastTurns)) proc_exit(0);
+    if (leaves) continue;
     if (!succeeded) wait = wait_after_failure(server.failed_turns);
     (void)pgstat_report_stat(false);
     pgstat_report_activity(STATE_IDLE, nullptr);
     if (wait == 0) continue;
+    if (server.kind == Kind::kRecorder && is_idle()) {
+      rests = true;
+      proc_exit(0);
+    }
     (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
                     static_cast<long>((wait + 999) / 1000), PG_WAIT_EXTENSION);
   }
@@ -379,21 +407,24 @@ extern "C" {
 PGDLLEXPORT void vigil_worker_main(Datum);
 void vigil_worker_main(Datum argument) {
   using namespace vigil::worker;
-  pqsignal(SIGTERM, die);
-  pqsignal(SIGHUP, SignalHandlerForConfigReload);
-  BackgroundWorkerUnblockSignals();
-
   const int number = DatumGetInt32(argument);
   Server server = {};
-  server.kind = static_cast<Kind>(number % 2);
-  server.slot = &shared()->slots[number / 2];
+  server.kind = static_cast<Kind>(number % kKindCount);
+  server.slot = &shared()->slots[number / kKindCount];
+  // The recorder stores what waits before it goes.
+  pqsignal(SIGTERM, server.kind == Kind::kRecorder ? SignalHandlerForShutdownRequest : die);
+  pqsignal(SIGHUP, SignalHandlerForConfigReload);
+  BackgroundWorkerUnblockSignals();
   const Oid database = enter(server, argument);
   if (!OidIsValid(database)) proc_exit(0);
+  if (server.kind == Kind::kRecorder) attend_lane(number / kKindCount);
   BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
 
   server.context = AllocSetContextCreate(TopMemoryContext, "pg_vigil turn", ALLOCSET_DEFAULT_SIZES);
   MemoryContextSwitchTo(server.context);
   pin_settings();
+  // The queue does not survive a crash, so no commit has to.
+  if (server.kind == Kind::kRecorder) set_option("synchronous_commit", "off");
   const Extension extension = look_for_extension(server.context);
   server.extension = extension.oid;
   if (server.kind == Kind::kScheduler) publish(server, OidIsValid(extension.oid));

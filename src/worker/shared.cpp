@@ -3,6 +3,7 @@
 #include <signal.h>
 
 #include "pg/settings.hpp"
+#include "worker/queue.hpp"
 
 namespace vigil::worker {
 
@@ -24,8 +25,8 @@ Size size_wanted() {
 
 void request_memory() {
   if (previous_request_hook != nullptr) previous_request_hook();
-  RequestAddinShmemSpace(size_wanted());
-  RequestNamedLWLockTranche(kName, 1);
+  RequestAddinShmemSpace(add_size(size_wanted(), queue_bytes()));
+  RequestNamedLWLockTranche(kName, 2);  // of Shared, and of the queue
 }
 
 void start_memory() {
@@ -38,6 +39,7 @@ void start_memory() {
     memory->lock = &GetNamedLWLockTranche(kName)->lock;
     memory->slot_count = slots_wanted();
   }
+  make_queue(&GetNamedLWLockTranche(kName)[1].lock, slots_wanted());
   LWLockRelease(AddinShmemInitLock);
 }
 

@@ -6,7 +6,9 @@
 
 namespace vigil::worker {
 
-enum class Kind : int { kScheduler = 0, kCourier = 1 };
+enum class Kind : int { kScheduler = 0, kCourier = 1, kRecorder = 2 };
+inline constexpr Kind kKinds[] = {Kind::kScheduler, Kind::kCourier, Kind::kRecorder};
+inline constexpr int kKindCount = 3;
 
 enum class State : int {
   kStopped,   // not there; may be started
@@ -22,11 +24,11 @@ struct WorkerSlot {
 };
 
 struct DatabaseSlot {
-  Oid database;               // invalid: the slot is free
-  bool serving;               // the scheduler has found the extension
-  bool absent;                // the scheduler has found none, and is gone
-  TimestampTz blocked_until;  // somebody wants the database for himself
-  WorkerSlot workers[2];      // by Kind
+  Oid database;                    // invalid: the slot is free
+  bool serving;                    // the scheduler has found the extension
+  bool absent;                     // the scheduler has found none, and is gone
+  TimestampTz blocked_until;       // somebody wants the database for himself
+  WorkerSlot workers[kKindCount];  // by Kind
 };
 
 struct Shared {
@@ -55,5 +57,8 @@ void leave_database(Oid database);
 
 // Chains the hook that makes workers leave a database which is dropped, renamed, moved or copied.
 void install_utility_hook();
+
+// Chains the hook that makes records of what the server logs.
+void install_capture_hook();
 
 }  // namespace vigil::worker
