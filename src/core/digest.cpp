@@ -15,11 +15,19 @@ void require(bool good) {
   if (!good) throw Error(Code::kInternal, "could not compute a SHA-256 digest");
 }
 
+// Looked up once: by name, OpenSSL 3 would look it up anew for every digest. Lives as long as the
+// process.
+const EVP_MD* sha256_algorithm() {
+  static const EVP_MD* const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  return algorithm;
+}
+
 // A digest of bytes that come in parts.
 class Sha256 {
  public:
   Sha256() : context_(EVP_MD_CTX_new()) {
-    require(context_ != nullptr && EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr) == 1);
+    require(context_ != nullptr && sha256_algorithm() != nullptr &&
+            EVP_DigestInit_ex(context_.get(), sha256_algorithm(), nullptr) == 1);
   }
 
   void add(const void* bytes, std::size_t size) {

@@ -1,5 +1,6 @@
 #include "core/fingerprint.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "core/digest.hpp"
@@ -62,7 +63,8 @@ Fingerprint key_of(Basis basis, const Digest& digest) {
 // What of a report its keys are made of.
 class Scheme {
  public:
-  Scheme(const ErrorReport& report, const FingerprintRules& rules)
+  // The whole stack is read only for who wants to see all of it.
+  Scheme(const ErrorReport& report, const FingerprintRules& rules, bool whole = false)
       : report_(report),
         rules_(rules),
         name_(stack::trim(report.name)),
@@ -75,16 +77,13 @@ class Scheme {
         message_(&resource_),
         head_(&resource_) {
     frames_.reserve(kUsualFrames);
-    parse_stack(report.stack, {report.name, report.message}, frames_);
     find_chain(report.stack, chain_);
-    verdicts_.resize(frames_.size(), FrameVerdict::kBeyond);
-    for (const FrameVerdict wanted :
-         {FrameVerdict::kKept, FrameVerdict::kLibrary, FrameVerdict::kNative}) {
-      select(wanted);
-      if (kept_.empty()) continue;
-      basis_ = wanted == FrameVerdict::kKept ? Basis::kStack : Basis::kLibrary;
-      break;
+    if (!whole) {
+      read(kFrames);
+      // Some were plumbing, or repeats.
+      if (kept_.size() == kFrames || app_frames() < kFrames) return;
     }
+    read(kMaxStackFrames);
   }
 
   Fingerprint first() { return basis_ == Basis::kMessage ? by_message() : by_frames(); }
@@ -120,6 +119,28 @@ class Scheme {
     std::size_t frame;  // index
     std::size_t end;    // of its fields
   };
+
+  // Reads the stack, and as many frames of the application as that; keeps what makes the key.
+  void read(std::size_t app_frames) {
+    frames_.clear();
+    kept_.clear();
+    fields_.resize(0);
+    named_ = false;
+    parse_stack(report_.stack, {report_.name, report_.message}, frames_, app_frames);
+    verdicts_.assign(frames_.size(), FrameVerdict::kBeyond);
+    for (const FrameVerdict wanted :
+         {FrameVerdict::kKept, FrameVerdict::kLibrary, FrameVerdict::kNative}) {
+      select(wanted);
+      if (kept_.empty()) continue;
+      basis_ = wanted == FrameVerdict::kKept ? Basis::kStack : Basis::kLibrary;
+      return;
+    }
+  }
+
+  std::size_t app_frames() const {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(frames_, [](const StackFrame& frame) { return frame.in_app; }));
+  }
 
   // What a frame is, before it is known whether it will be kept.
   FrameVerdict judge(const StackFrame& frame) const {
@@ -399,7 +420,7 @@ FingerprintLadder fingerprints(const ErrorReport& report, const FingerprintRules
 
 void explain_fingerprint(const ErrorReport& report, const FingerprintRules& rules,
                          FingerprintExplanation& out) {
-  Scheme scheme(report, rules);
+  Scheme scheme(report, rules, true);
   scheme.explain(out);
   out.rule = rules.key_rule(report.name, report.message);
   if (out.rule == nullptr) {
