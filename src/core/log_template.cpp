@@ -19,12 +19,13 @@ enum class Kind : std::uint8_t {
   kNumeral,      // the scanner left it because it is a code
   kGlue,         // has a meaning in every sentence
   kOutcome,      // tells what happened
-  kNumbered,     // has a placeholder in it: a name with a number
+  kNumbered,     // a name with a number, or an id without a digit
   kWord,
 };
 
 // Sorted.
-constexpr std::string_view kMissingWords[] = {"nan", "nil", "none", "null", "undefined"};
+constexpr std::string_view kMissingWords[] = {"n/a",  "nan",       "nil",    "none",
+                                              "null", "undefined", "unknown"};
 constexpr std::string_view kGlueWords[] = {
     "a",    "after", "all",     "already", "also",   "an",     "and",    "any",   "are",    "as",
     "at",   "be",    "because", "been",    "before", "but",    "by",     "can",   "cannot", "did",
@@ -46,8 +47,8 @@ constexpr std::string_view kOutcomeWords[] = {
     "ready",     "receive",     "refuse",   "reject",  "remove",     "reset",   "restart",
     "resume",    "retry",       "run",      "send",    "sent",       "set",     "shutdown",
     "skip",      "start",       "stop",     "success", "successful", "suspend", "timeout",
-    "true",      "unavailable", "unknown",  "unload",  "update",     "valid",   "warn",
-    "warning",   "write",       "wrong",    "yes"};
+    "true",      "unavailable", "unload",   "update",  "valid",      "warn",    "warning",
+    "write",     "wrong",       "yes"};
 // What stands after these and = or : tells what happened, whatever it is.
 constexpr std::string_view kTellingKeys[] = {
     "action",    "cause",    "code",     "err",    "errno",  "error", "event",
@@ -91,6 +92,11 @@ bool is_verb_form(std::string_view word) {
   return std::ranges::all_of(word.substr(1), [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
+// What may be an id that happens to have no digit.
+bool is_short_hash(std::string_view word) {
+  return word.size() >= 4 && std::ranges::all_of(word, [](char c) { return c >= 'a' && c <= 'f'; });
+}
+
 Kind kind_of(std::string_view word) {
   if (word == kMerged) return Kind::kAny;
   if (std::ranges::find(kTemplatePlaceholders, word) != kTemplatePlaceholders.end())
@@ -103,6 +109,7 @@ Kind kind_of(std::string_view word) {
   if (folded.among(kMissingWords)) return Kind::kMissing;
   if (folded.among(kGlueWords)) return Kind::kGlue;
   if (folded.among(kOutcomeWords) || is_verb_form(word)) return Kind::kOutcome;
+  if (is_short_hash(word)) return Kind::kNumbered;
   return Kind::kWord;
 }
 

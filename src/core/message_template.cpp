@@ -441,6 +441,7 @@ class Scanner {
     const std::size_t first = digits(at, 1, 4);
     if (first == 0 || first == 3) return kNone;
     const char by = byte(at + first);
+    if (at > 0 && byte(at - 1) == by && by != ' ') return kNone;
     if (by == '-' || by == '/' || by == '.' || by == ' ') {
       std::size_t next = at + first + 1;
       const std::size_t named = first <= 2 && by != '.' ? month(next) : kNone;
@@ -1021,6 +1022,10 @@ class Scanner {
       numbered(at, to);
       return absorb(skip_word(to + 1));
     }
+    if (digit == kNone && byte(to) == '-' && is_digit(to + 1) && continues(piece(at, to + 1))) {
+      placeholder(Kind::kNumber);
+      return absorb(skip_word(to + 1));
+    }
     const bool identity =
         hex && digit == kNone &&
         (hex_letters(at, to) || (to - at >= 6 && at > 0 && one_of(at - 1, "@{#")));
@@ -1039,10 +1044,13 @@ class Scanner {
     return absorb(to);
   }
   // job_1 job_2 is a list as 1 2 is.
+  bool continues(std::string_view prefix) const {
+    return !prefix.empty() && last_ == Kind::kNumber && prefix == prefix_ &&
+           (held_ == 0 || held_ == ',');
+  }
   void numbered(std::size_t from, std::size_t to) {
     const std::string_view prefix = piece(from, to);
-    if (!prefix.empty() && last_ == Kind::kNumber && prefix == prefix_ &&
-        (held_ == 0 || held_ == ',')) {
+    if (continues(prefix)) {
       placeholder(Kind::kNumber);
       return;
     }
@@ -1112,6 +1120,8 @@ class Scanner {
       }
     }
     placeholder(Kind::kNumber);
+    if (from > 0 && byte(from - 1) == '-' && word_end_ == from - 1 && !word_.empty())
+      prefix_ = {word_.data(), word_.size() + 1};
     return absorb(is_word(to) ? skip_word(to) : to);
   }
   // The end of /s after a size.

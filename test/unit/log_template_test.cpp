@@ -131,6 +131,7 @@ TEST(LogTemplate, PlaceholdersAreOneAndCountAsWords) {
   EXPECT_EQ(kinds({"waiting for 5 now", "waiting for 5ms now", "waiting for 10.0.0.1 now"}),
             Set{"waiting for <*> now"});
   EXPECT_EQ(kinds({"took null here", "took 5 here", "took - here"}), Set{"took <*> here"});
+  EXPECT_EQ(kinds({"node abcd joined", "node 12ef joined"}), Set{"node <*> joined"});
   EXPECT_EQ(kinds(with("pool on host % drained", {"n17", "amber", "birch", "cedar"})),
             Set{"pool on host <*> drained"});
   EXPECT_EQ(kinds({"moved 5 10.0.0.1 away", "moved 5 away"}), Set{"moved <*> away"});

@@ -189,16 +189,16 @@ TEST(MessageTemplate, OnlyTheBeginningCounts) {
 
 TEST(MessageTemplate, WorkIsLinear) {
   for (const std::string_view piece :
-       {"a",       "1",         "a1",     " ",      ":",         ".",         "-",      "_",
-        "/",       "'",         "\"",     "@",      "=",         ",",         "a.",     "1.",
-        "1,",      "1:",        "1-",     "a:",     "a/",        "a@",        "a=",     "a=\"",
-        ":'",      ": 'a",      ":\"a'",  "x='\\",  "\xff",      "\xC3",      "eyJ.",   "Jan ",
-        "Mon, ",   "for user ", "1h",     "f:",     "ab:",       "deadbeef-", "0x",     "1e",
-        "[a,",     "ab ",       "ab cd ", "a:\\ ",  "\\\\a b c", "[a=[",      "12ab ",  "\\A",
-        "A\\",     "a.so.",     "0:",     "/ ",     "a.b/",      "deadbee",   "1 MB/",  "0000:",
-        "A1",      "http://",   "://",    "HTTP/1", "[1",        "[::",       "a b",    "1 ",
-        "key 'a.", "/a",        "C:\\",   "<",      "error 1",   "2024-",     "12:34:", "a_",
-        "a_1 ",    "a_-1",      "GMT+",   "\\\\"}) {
+       {"a",     "1",         "a1",      " ",     ":",         ".",         "-",       "_",
+        "/",     "'",         "\"",      "@",     "=",         ",",         "a.",      "1.",
+        "1,",    "1:",        "1-",      "a:",    "a/",        "a@",        "a=",      "a=\"",
+        ":'",    ": 'a",      ":\"a'",   "x='\\", "\xff",      "\xC3",      "eyJ.",    "Jan ",
+        "Mon, ", "for user ", "1h",      "f:",    "ab:",       "deadbeef-", "0x",      "1e",
+        "[a,",   "ab ",       "ab cd ",  "a:\\ ", "\\\\a b c", "[a=[",      "12ab ",   "\\A",
+        "A\\",   "a.so.",     "a-1, ",   "0:",    "/ ",        "a.b/",      "deadbee", "1 MB/",
+        "0000:", "A1",        "http://", "://",   "HTTP/1",    "[1",        "[::",     "a b",
+        "1 ",    "key 'a.",   "/a",      "C:\\",  "<",         "error 1",   "2024-",   "12:34:",
+        "a_",    "a_1 ",      "a_-1",    "GMT+",  "\\\\"}) {
     const std::string text = repeat(piece, kTemplateInput);
     EXPECT_LT(template_work(text), 64 * kTemplateInput) << piece;
     EXPECT_LT(template_of(text).size(), 8 * kTemplateInput) << piece;
@@ -265,6 +265,8 @@ TEST(MessageTemplate, OneKindOfLineHasOneTemplate) {
        {"peers {10.0.0.1:70, 10.0.0.2:70} joined", "peers {10.0.0.9:70} joined"}},
       {"list of numbers", {"partitions [3, 5, 8] assigned", "partitions [4] assigned"}},
       {"list of named numbers", {"held by job_1, job_22", "held by job_7"}},
+      {"list of nodes", {"held by [web-1, web-22]", "held by [web-7]", "held by [web-7, web-1-a]"}},
+      {"times of steps", {"10/0/30/69/109 200", "1/0/3/6/10 404"}},
       {"signs and decimals", {"delta = -12, drift = +0.3", "delta = 7, drift = -1.25"}},
       {"device path",
        {"scan of \\Device\\Volume2\\Windows\\x.exe denied",
