@@ -22,13 +22,15 @@ class Reader {
   Reader(std::string_view stack, std::pmr::vector<ChainLink>& chain)
       : stack_(stack), chain_(chain) {}
 
-  void run() {
+  std::size_t run() {
     chain_.push_back({0, 0, false, {}});
     for (std::size_t at = 0; at < stack_.size();) {
       const std::size_t end = std::min(stack_.find('\n', at), stack_.size());
+      work_ += end - at + 1;
       read(at, end);
       at = end + 1;
     }
+    return work_;
   }
 
  private:
@@ -67,6 +69,12 @@ class Reader {
     }
   }
 
+  // What was read since the last exception began.
+  std::string_view text_before(std::size_t from) {
+    work_ += from - chain_.back().from;
+    return stack_.substr(chain_.back().from, from - chain_.back().from);
+  }
+
   // The trace of the cause follows.
   void cause(std::size_t from, std::size_t indent, std::string_view header) {
     if (chain_.back().aside && indent >= aside_indent_) return;  // of what was suppressed
@@ -87,8 +95,7 @@ class Reader {
 
   // Python: the last line before has the name of the cause.
   void wrapped(std::size_t from, std::size_t end) {
-    const std::string_view before =
-        trim(stack_.substr(chain_.back().from, from - chain_.back().from));
+    const std::string_view before = trim(text_before(from));
     std::size_t line = before.size();
     // A message may have lines of its own: the name stands in the first line without indentation.
     std::string_view header;
@@ -104,18 +111,19 @@ class Reader {
 
   // .NET: `Outer: message ---> Inner: message` and the frames of the inner one.
   void inner_end(std::size_t from, std::size_t end) {
-    const std::string_view before = stack_.substr(chain_.back().from, from - chain_.back().from);
+    const std::string_view before = text_before(from);
     const std::size_t arrow = before.rfind("---> ");
     outer(end, arrow == kNone ? std::string_view() : name_in(before.substr(arrow + 5)));
   }
 
-  bool is_php_before(std::size_t from) const {
+  bool is_php_before(std::size_t from) {
     const std::size_t last = stack_.find_last_not_of(" \r\n", from == 0 ? 0 : from - 1);
+    work_ += from - (last == kNone ? 0 : last);
     return last != kNone && stack_.substr(0, last + 1).ends_with("{main}");
   }
 
   void next(std::size_t end, std::string_view line) {
-    std::string_view header = trim(stack_.substr(chain_.back().from));
+    std::string_view header = trim(text_before(end));
     for (const std::string_view prefix : {"PHP ", "Fatal error: ", "Uncaught ", "Next "}) {
       if (take_front(header, prefix)) header = trim(header);
     }
@@ -132,12 +140,13 @@ class Reader {
   int deepest_ = 0;
   std::size_t aside_indent_ = 0;
   int goroutines_ = 0;
+  std::size_t work_ = 0;
 };
 
 }  // namespace
 
-void find_chain(std::string_view stack, std::pmr::vector<ChainLink>& chain) {
-  Reader(stack, chain).run();
+std::size_t find_chain(std::string_view stack, std::pmr::vector<ChainLink>& chain) {
+  return Reader(stack, chain).run();
 }
 
 const ChainLink& link_of(std::string_view stack, const std::pmr::vector<ChainLink>& chain,

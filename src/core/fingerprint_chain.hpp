@@ -18,8 +18,9 @@ struct ChainLink {
   std::string_view name;  // of the exception; empty: not said
 };
 
-// The links of a trace in the order of the text; at least one.
-void find_chain(std::string_view stack, std::pmr::vector<ChainLink>& chain);
+// Appends the links of a trace in the order of the text; at least one. The result is the work done:
+// how often a byte was looked at.
+std::size_t find_chain(std::string_view stack, std::pmr::vector<ChainLink>& chain);
 
 // The link that a frame stands in.
 const ChainLink& link_of(std::string_view stack, const std::pmr::vector<ChainLink>& chain,

@@ -64,16 +64,21 @@ std::string_view javascript_function(const StackFrame& frame) {
   return name;
 }
 
-constexpr std::string_view kRubyParts[] = {"block ", "rescue in ", "ensure in ", "rescue ",
-                                           "ensure "};
+constexpr std::string_view kRubyParts[] = {"rescue in ", "ensure in ", "rescue ", "ensure "};
+
+bool take_ruby_part(std::string_view& name) {
+  if (take_front(name, "block ")) {
+    const std::size_t in = name.find("in ");
+    if (in != kNone) name.remove_prefix(in + 3);
+    return in != kNone;
+  }
+  return std::ranges::any_of(kRubyParts,
+                             [&](std::string_view part) { return take_front(name, part); });
+}
 
 // Block, rescue and ensure are parts of the method they stand in.
 std::string_view ruby_function(std::string_view name) {
-  for (const std::string_view part : kRubyParts) {
-    if (!take_front(name, part)) continue;
-    const std::size_t in = name.find("in ");
-    if (part == "block " && in != kNone) name.remove_prefix(in + 3);
-    return ruby_function(name);
+  while (take_ruby_part(name)) {
   }
   if (name.starts_with('<')) return {};  // <main>, <class:Cart>
   const std::size_t owner = CharSet("#.").find_last(name);
@@ -165,9 +170,7 @@ void append_rust(std::string_view name, std::pmr::string& out) {
   out.append(name);
 }
 
-constexpr std::string_view kSwiftParts[] = {"closure #",
-                                            "implicit closure #",
-                                            "partial apply for ",
+constexpr std::string_view kSwiftParts[] = {"partial apply for ",
                                             "specialized ",
                                             "@objc ",
                                             "@nonobjc ",
@@ -178,15 +181,18 @@ constexpr std::string_view kSwiftParts[] = {"closure #",
                                             "(2) suspend resume partial function for "};
 
 // `closure #1 in Cart.total` is code of Cart.total.
+bool take_swift_part(std::string_view& name) {
+  if (take_front(name, "closure #") || take_front(name, "implicit closure #")) {
+    const std::size_t in = name.find(" in ");
+    if (in != kNone) name.remove_prefix(in + 4);
+    return in != kNone;
+  }
+  return std::ranges::any_of(kSwiftParts,
+                             [&](std::string_view part) { return take_front(name, part); });
+}
+
 std::string_view native_function(std::string_view name) {
-  for (bool again = true; again;) {
-    again = false;
-    for (const std::string_view part : kSwiftParts) {
-      if (!take_front(name, part)) continue;
-      again = true;
-      const std::size_t in = name.find(" in ");
-      if (part.ends_with('#') && in != kNone) name.remove_prefix(in + 4);
-    }
+  while (take_swift_part(name)) {
   }
   return name;
 }

@@ -7,6 +7,7 @@
 
 #include "core/digest.hpp"
 #include "core/error.hpp"
+#include "core/fingerprint_chain.hpp"
 
 namespace vigil {
 namespace {
@@ -433,6 +434,38 @@ TEST(FingerprintV1, TheRootOfAChainCounts) {
   EXPECT_EQ(
       first_key("a.Outer", "x", driver),
       key_of({"e1s", "app", "a.Outer", "org.postgresql.util.PSQLException", "x", "a.Api.get", ""}));
+}
+
+// Every byte of the text is looked at a few times at most, whatever it holds.
+TEST(FingerprintV1, EffortIsLinear) {
+  for (const std::string_view line :
+       {"Caused by: X\n", "  Suppressed: X\n", "Next X: y\n", "#0 {main}\nNext X: y\n",
+        "goroutine 1 [\n", "The above exception was the direct cause of\n",
+        "During handling of the above exception\n",
+        "x\nThe above exception was the direct cause of\n",
+        "--- End of inner exception stack trace\n",
+        " ---> A: b\n--- End of inner exception stack trace\n", "\n", "      \n", "[cause]: X\n"}) {
+    const std::string stack = repeat(line, static_cast<int>(1'000'000 / line.size()));
+    std::pmr::vector<ChainLink> chain;
+    EXPECT_LE(find_chain(stack, chain), 4 * stack.size()) << line;
+    first_key("E", "m", stack);
+  }
+}
+
+TEST(FingerprintV1, HostileTextHasAKey) {
+  const std::string megabyte(1'000'000, 'x');
+  const std::string deep =
+      repeat("    at f (/app/src/a.js:1:2)\n    at g (/app/src/b.js:1:2)\n", 60'000);
+  const std::string other =
+      repeat("    at f (/app/src/a.js:1:2)\n    at g (/app/src/b.js:1:2)\n", 50'000);
+  EXPECT_EQ(first_key("E", "m", deep), first_key("E", "m", other));
+  for (const std::string_view stack :
+       {std::string_view(megabyte), std::string_view("    at f (\0:1:2)\n", 15),
+        std::string_view("    at \xff\xfe (/app/\xc3.js:1:2)\n"), std::string_view("\xf0\x9f", 2)})
+    EXPECT_EQ(first_key("E", megabyte, stack).size(), 36U);
+  for (const std::string_view name :
+       {"block ", "closure #", "<", "<>", "[", "$1", "__1", ".func1", "async "})
+    EXPECT_EQ(first_key("E", "m", "app/a.rb:3:in '" + repeat(name, 6000) + "'\n").size(), 36U);
 }
 
 TEST(FingerprintV1, TextOfTheMessageIsNoFrame) {
