@@ -36,6 +36,7 @@ Size states_size(int lanes) {
                   static_cast<std::size_t>(lanes) * sizeof(LaneState));
 }
 
+// Taking it raises only in a backend that holds two hundred others.
 class QueueLock {
  public:
   explicit QueueLock(LWLockMode mode = LW_EXCLUSIVE) { LWLockAcquire(memory->lock, mode); }
