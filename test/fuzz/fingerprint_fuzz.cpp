@@ -54,7 +54,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view pattern = lines.size() < 2 ? std::string_view() : lines[1];
   const vigil::ErrorReport report{"type", "TypeError", message, text};
   const vigil::Fingerprint first = vigil::fingerprint(report);
-  require_v1(text_of(first), "sym");
+  require_v1(vigil::text_of(first), "sym");
   const vigil::FingerprintLadder ladder = vigil::fingerprints(report);
   require(ladder.keys().front() == first);
   require(ladder.keys().size() == (first[2] == 'm' ? 1U : 3U));
@@ -65,7 +65,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const vigil::FingerprintRule rules[] = {
       {vigil::RuleAction::kDrop, pattern, {}, {}, {}, {}},
       {vigil::RuleAction::kApp, "*node_modules*", {}, {}, {}, {}}};
-  require_v1(text_of(vigil::fingerprint(report, vigil::FingerprintRules(rules))), "sym");
+  require_v1(vigil::text_of(vigil::fingerprint(report, vigil::FingerprintRules(rules))), "sym");
   require(vigil::matches(pattern, pattern));
   return 0;
 }
