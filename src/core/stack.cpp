@@ -318,8 +318,10 @@ bool Parser::read_numbered(std::string_view line) {
 
 // Whatever PostgreSQL prints of a language is nothing else.
 bool Parser::read_language_of_server(std::string_view line) {
-  if (!try_read(read_plpython, Language::kPostgres, line, line, Order::kCallerFirst))
-    try_read(read_postgres, Language::kPostgres, line, line);
+  if (!try_read(read_plpython, Language::kPostgres, line, line, Order::kCallerFirst) &&
+      !try_read(read_postgres, Language::kPostgres, line, line)) {
+    try_read(read_foreign_postgres, Language::kPostgres, line, line);
+  }
   return true;
 }
 
@@ -407,6 +409,7 @@ void Parser::read_other(std::string_view line) {
   }
   if (try_read(read_terse_dart, Language::kDart, line, line)) return;
   if (read_gecko_line(line)) return;
+  if (try_read(read_foreign_postgres, Language::kPostgres, line, line)) return;
   // What logs put before a line: `E/AndroidRuntime( 1234): \tat com.bank.Ledger.post(...)`
   for (const std::string_view indented : {"\tat ", "  at "}) {
     const std::size_t at = scan_.find(line, indented);

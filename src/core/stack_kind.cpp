@@ -77,7 +77,11 @@ constexpr WordSet kLibraryFolders("node_modules", "bower_components", "jspm_pack
                                   "site-packages", "dist-packages", "gems", "vendor", ".cargo",
                                   ".pub-cache", "Pods", "Carthage", "unpkg.com", "esm.sh",
                                   "cdnjs.cloudflare.com", "cdn.jsdelivr.net", "code.jquery.com",
-                                  "esm.run", ".nuget", ".yarn", "ajax.googleapis.com");
+                                  "esm.run", ".nuget", ".yarn", "ajax.googleapis.com", ".rustup",
+                                  "wp-includes", "wp-admin", "deno.land", "ga.jspm.io",
+                                  "js.stripe.com", "www.googletagmanager.com",
+                                  "www.google-analytics.com", "connect.facebook.net",
+                                  "stackpath.bootstrapcdn.com", "maxcdn.bootstrapcdn.com");
 
 constexpr PrefixSet kExtensionSchemes("chrome-extension:", "moz-extension:", "safari-extension:",
                                       "safari-web-extension:", "webkit-masked-url:");
@@ -96,18 +100,30 @@ constexpr PrefixSet kJvmRuntime("java.", "javax.", "jdk.", "sun.", "com.sun.", "
                                 "kotlinx.", "scala.", "clojure.", "groovy.lang.", "android.",
                                 "dalvik.", "com.android.internal.", "libcore.");
 
-constexpr PrefixSet kJvmLibrary("org.springframework.", "org.apache.", "org.hibernate.",
-                                "org.eclipse.", "org.jetbrains.", "org.junit.", "org.slf4j.",
-                                "org.codehaus.", "org.mockito.", "org.postgresql.", "io.netty.",
-                                "io.vertx.", "io.micrometer.", "io.grpc.", "io.ktor.",
-                                "com.fasterxml.", "com.google.", "com.zaxxer.", "com.mysql.",
-                                "ch.qos.logback.", "reactor.", "okhttp3.", "retrofit2.", "akka.",
-                                "androidx.", "jakarta.", "net.bytebuddy.", "org.gradle.", "play.",
-                                "rx.");
+constexpr PrefixSet kJvmLibrary(
+    "org.springframework.", "org.apache.", "org.hibernate.", "org.eclipse.", "org.jetbrains.",
+    "org.junit.", "org.slf4j.", "org.codehaus.", "org.mockito.", "org.postgresql.", "io.netty.",
+    "io.vertx.", "io.micrometer.", "io.grpc.", "io.ktor.", "com.fasterxml.", "com.google.",
+    "com.zaxxer.", "com.mysql.", "ch.qos.logback.", "reactor.", "okhttp3.", "retrofit2.", "akka.",
+    "androidx.", "jakarta.", "net.bytebuddy.", "org.gradle.", "play.", "rx.", "org.jboss.",
+    "org.wildfly.", "org.aspectj.", "org.thymeleaf.", "org.quartz.", "org.elasticsearch.",
+    "org.mongodb.", "com.mongodb.", "com.amazonaws.", "software.amazon.", "com.squareup.",
+    "com.facebook.react.", "io.reactivex.", "io.sentry.", "io.quarkus.", "io.micronaut.",
+    "io.undertow.", "io.lettuce.", "redis.clients.", "org.jooq.", "org.flywaydb.", "liquibase.",
+    "org.testng.", "junit.", "dagger.", "com.typesafe.", "org.scalatest.", "feign.", "freemarker.",
+    "org.glassfish.", "weblogic.", "com.ibm.", "oracle.", "org.h2.", "org.xml.", "org.w3c.",
+    "cats.", "zio.", "graphql.", "com.netflix.", "org.opensaml.", "com.sun.jersey.",
+    "com.newrelic.", "io.opentelemetry.");
 
 constexpr PrefixSet kNetLibrary("Microsoft.EntityFrameworkCore.", "Newtonsoft.", "Npgsql.",
-                                "Dapper.", "Serilog.");
-constexpr PrefixSet kNetRuntime("System.", "Microsoft.", "UnityEngine.");
+                                "Dapper.", "Serilog.", "Polly.", "MediatR.", "AutoMapper.",
+                                "Hangfire.", "StackExchange.", "RabbitMQ.", "Swashbuckle.",
+                                "FluentValidation.", "Grpc.", "Quartz.", "NLog.", "log4net.",
+                                "MySql.", "MySqlConnector.", "MongoDB.", "Amazon.", "Autofac.",
+                                "Castle.", "NHibernate.", "Xunit.", "NUnit.", "Moq.",
+                                "MassTransit.", "Refit.", "Azure.");
+constexpr PrefixSet kNetRuntime("System.", "Microsoft.", "UnityEngine.", "MS.Internal.", "Interop.",
+                                "Internal.Runtime.", "Mono.");
 
 constexpr PrefixSet kRustRuntime("std::", "core::", "alloc::", "rust_begin_unwind", "__rust",
                                  "<core::", "<alloc::", "<std::", "rust_panic", "_start",

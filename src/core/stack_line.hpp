@@ -118,6 +118,7 @@ bool read_lua(Scan& scan, std::string_view line, StackFrame& frame);
 bool read_elixir(Scan& scan, std::string_view line, StackFrame& frame);
 bool read_erlang(Scan& scan, std::string_view line, StackFrame& frame);
 bool read_postgres(Scan& scan, std::string_view line, StackFrame& frame);
+bool read_foreign_postgres(Scan& scan, std::string_view line, StackFrame& frame);
 bool read_plpython(Scan& scan, std::string_view line, StackFrame& frame);
 
 // After `#` and a number.

@@ -224,6 +224,30 @@ bool read_postgres(Scan& scan, std::string_view line, StackFrame& frame) {
   return !frame.function.empty();
 }
 
+// `PL/pgSQL-Funktion bank.post(bigint) Zeile 14 bei RAISE`, in whatever language the server speaks.
+bool read_foreign_postgres(Scan& scan, std::string_view line, StackFrame& frame) {
+  constexpr std::string_view kName = "PL/pgSQL";
+  constexpr std::string_view kBlock = "inline_code_block";
+  const std::size_t name = scan.find(line, kName);
+  if (name == kNowhere) return false;
+  line.remove_prefix(name + kName.size());
+  const std::size_t blank = scan.find(line, ' ');  // behind `-Funktion`
+  if (blank == kNowhere) return false;
+  line.remove_prefix(blank + 1);
+  std::size_t end = kBlock.size();
+  if (!line.starts_with(kBlock)) {
+    const std::size_t open = scan.find(line, '(');
+    if (open == kNowhere || scan.has_free_blank(line.substr(0, open))) return false;
+    end = scan.closing(line, open) + 1;
+    if (end == 0) return false;
+  }
+  frame.function = line.substr(0, end);
+  while (end < line.size() && !is_digit(line[end])) ++end;
+  line.remove_prefix(end);
+  scan.count(end);
+  return take_number(line, frame.line);
+}
+
 // `PL/Python function "transfer", line 5, in post`
 bool read_plpython(Scan& scan, std::string_view line, StackFrame& frame) {
   const std::size_t word = scan.find(line, "\", line ");

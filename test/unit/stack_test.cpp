@@ -459,6 +459,20 @@ x() | - | 1 | - | app +
 )~");
 }
 
+TEST(Stack, PlPgSqlInOtherLanguages) {
+  EXPECT_EQ(shown(R"~(PL/pgSQL-Funktion bank.f(character varying,integer) Zeile 14 bei RAISE
+fonction PL/pgSQL f(), ligne 3, à PERFORM
+función PL/pgSQL f(integer) en la línea 4 en RAISE
+функция PL/pgSQL inline_code_block, строка 1, оператор PERFORM
+PL/pgSQL is a language (of 1998)
+PL/pgSQL f(x) without a line)~"),
+            R"~(bank.f(character varying,integer) | - | 14 | - | app +
+f() | - | 3 | - | app +
+f(integer) | - | 4 | - | app +
+inline_code_block | - | 1 | - | app +
+)~");
+}
+
 TEST(Stack, PassesStatementsOfSql) {
   EXPECT_EQ(shown(R"~(SQL statement "SELECT 1
 PL/pgSQL function fake() line 1 at RAISE
