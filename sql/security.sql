@@ -21,11 +21,13 @@ BEGIN
                  'vigil.module_analytics_daily, vigil.module_errors, vigil.module_error_groups, '
                  'vigil.module_performance_baselines, vigil.module_alerts, vigil.module_alert_rules, '
                  'vigil.module_log_templates, '
+                 'vigil.error_group_activity, vigil.error_group_fingerprints, '
                  'vigil.metrics, vigil.partitions, vigil.rollup_lag, vigil.jobs TO %s', role);
   -- Tables of a view are read as its owner, but its functions run as who reads the view: those that
   -- read tables are SECURITY DEFINER, and so not for everybody.
   EXECUTE format('GRANT EXECUTE ON FUNCTION vigil.time_zone_of(uuid), vigil.live_hour(uuid, timestamptz), '
                  'vigil.live_day(uuid, timestamptz, timestamptz), '
+                 'vigil.error_group_counts(uuid), vigil.fingerprint_scheme_of(uuid), '
                  'vigil.hourly_breakdown(uuid, uuid, timestamptz, text), vigil.server_module() TO %s', role);
 END $$;
 COMMENT ON FUNCTION vigil.grant_read(regrole) IS

@@ -3,7 +3,6 @@
 #include <set>
 
 #include "core/digest.hpp"
-#include "core/fingerprint.hpp"
 #include "core/ip.hpp"
 #include "pg/settings.hpp"
 
@@ -70,6 +69,7 @@ Ingest::Ingest(const char* source)
       texts_(&resource_),
       events_(event_table(), &resource_),
       errors_(error_table(), &resource_),
+      groupings_(&resource_),
       rejected_(&resource_),
       releases_(&resource_) {}
 
@@ -199,15 +199,31 @@ std::optional<Rejection> Ingest::add_event(Row&& row) {
   return std::nullopt;
 }
 
-std::optional<Rejection> Ingest::add_error(Row&& row) {
+// The keys of an error stand behind its columns until its group is found.
+constexpr std::size_t kKeys = at(ErrorColumn::kContext) + 1;
+
+void Ingest::set_fingerprint(Row& row, std::span<const std::string_view> parts) {
+  using enum ErrorColumn;
+  row.resize(kKeys + 1);
+  const auto text = [&](ErrorColumn column) {
+    return row[at(column)].present ? row[at(column)].text : std::string_view();
+  };
+  Field& fingerprint = row[at(kFingerprint)];
+  KeyList keys;
+  if (fingerprint.present) {
+    keys.add(KeyRole::kBoth, fingerprint.text);
+  } else {
+    keys = groupings_.keys_of(row[at(kModuleId)].uuid,
+                              {text(kType), text(kName), text(kMessage), text(kStack)}, parts);
+    set_text(fingerprint, texts_.keep(keys.first()));
+  }
+  set_text(row[kKeys], texts_.keep(keys.text()));
+}
+
+std::optional<Rejection> Ingest::add_error(Row&& row, std::span<const std::string_view> parts) {
   using enum ErrorColumn;
   set_now(row[at(kCreatedAt)]);
-  Field& fingerprint = row[at(kFingerprint)];
-  if (!fingerprint.present) {
-    const std::string_view stack = row[at(kStack)].present ? row[at(kStack)].text : "";
-    set_text(fingerprint,
-             texts_.keep(seed_fingerprint(row[at(kType)].text, row[at(kName)].text, stack)));
-  }
+  set_fingerprint(row, parts);
   default_text(row[at(kLevel)], "error");
   hide_person(row[at(kIpHash)], row[at(kUserKey)]);
   upper_case(texts_, row[at(kCountry)]);
@@ -248,34 +264,22 @@ void Ingest::write_releases() {
   insert.run(types, values);
 }
 
-// A group is created by its first error and opened again by the first one after it was resolved;
-// every other error leaves the group's row alone, so writers never queue for it.
 void Ingest::touch_groups() {
   using enum ErrorColumn;
-  static Statement touch{
-      "SELECT vigil.touch_error_groups($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], "
-      "$6::text[])"};
-  if (errors_.rows().empty()) return;
-  std::pmr::set<std::pair<Uuid, std::string_view>> seen(&resource_);
-  ArrayBuilder modules(UUIDOID);
-  ArrayBuilder texts[] = {ArrayBuilder(TEXTOID), ArrayBuilder(TEXTOID), ArrayBuilder(TEXTOID),
-                          ArrayBuilder(TEXTOID), ArrayBuilder(TEXTOID)};
-  constexpr ErrorColumn kColumns[] = {kFingerprint, kType, kName, kMessage, kStack};
+  ErrorGroups groups(&resource_);
   for (const Row& row : errors_.rows()) {
-    if (!seen.emplace(row[at(kModuleId)].uuid, row[at(kFingerprint)].text).second) continue;
-    modules.add(PointerGetDatum(row[at(kModuleId)].uuid.bytes.data()));
-    for (std::size_t i = 0; i < std::size(kColumns); ++i) {
-      const Field& field = row[at(kColumns[i])];
-      field.present ? texts[i].add_text(field.text) : texts[i].add_null();
-    }
+    Sighting sighting{};
+    sighting.module = row[at(kModuleId)].uuid;
+    if (row[at(kVersionId)].present) sighting.version = row[at(kVersionId)].uuid;
+    sighting.keys = row[kKeys].text;
+    sighting.type = row[at(kType)].text;
+    sighting.name = row[at(kName)].text;
+    sighting.message = row[at(kMessage)].text;
+    if (row[at(kStack)].present) sighting.stack = row[at(kStack)].text;
+    sighting.level = row[at(kLevel)].text;
+    groups.add(sighting);
   }
-  Oid types[6] = {UUIDARRAYOID};
-  Datum values[6] = {modules.build()};
-  for (std::size_t i = 0; i < std::size(texts); ++i) {
-    types[i + 1] = TEXTARRAYOID;
-    values[i + 1] = texts[i].build();
-  }
-  touch.run(types, values);
+  groups.touch();
 }
 
 void Ingest::write_rejected() {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "pg/fact_rows.hpp"
+#include "pg/grouping.hpp"
 #include "pg/json.hpp"
 
 namespace vigil::pg {
@@ -59,7 +60,8 @@ class Ingest {
 
   // Completes the row: times, pseudonyms, fingerprint, defaults. It is then stored by finish().
   std::optional<Rejection> add_event(Row&& row);
-  std::optional<Rejection> add_error(Row&& row);
+  // `parts` is the fingerprint of a Sentry client.
+  std::optional<Rejection> add_error(Row&& row, std::span<const std::string_view> parts = {});
 
   // The version that stands for a release named by text.
   void set_release(const Uuid& module, std::string_view release, Field& version);
@@ -85,6 +87,7 @@ class Ingest {
   void set_now(Field& time) const;
   void write_rejected();
   void write_releases();
+  void set_fingerprint(Row& row, std::span<const std::string_view> parts);
   void touch_groups();
 
   const char* source_;
@@ -92,6 +95,7 @@ class Ingest {
   Texts texts_;
   FactRows events_;
   FactRows errors_;
+  ModuleGroupings groupings_;
   std::pmr::vector<RejectedItem> rejected_;
   std::pmr::vector<Release> releases_;
   std::string_view secret_;

@@ -3,7 +3,6 @@
 // and client reports become events.
 #include "core/digest.hpp"
 #include "core/envelope.hpp"
-#include "core/fingerprint.hpp"
 #include "core/gzip.hpp"
 #include "core/json_text.hpp"
 #include "core/utf8.hpp"
@@ -103,7 +102,6 @@ class SentryReader {
   void put_error_circumstances(const void* event, Row& row);
   Datum error_context(const void* event);
   std::string_view error_stack(std::span<const JsonValue> exceptions);
-  std::string_view custom_key(std::span<const JsonValue> parts, const Row& row);
   void add_event(Row&& row, std::string_view id);
 
   Ingest& ingest_;
@@ -255,8 +253,6 @@ void SentryReader::put_error_texts(const void* event, Row& row) {
   put(error_columns(), row, at(kHandled), deep_member(thrown, {"mechanism", "handled"}));
   const auto frames = frames_of(thrown);
   if (!frames.empty()) put_error_place(frames.back().container, row);
-  const JsonValue parts = member(event, "fingerprint");
-  if (!list_of(parts).empty()) set_text(row[at(kFingerprint)], custom_key(list_of(parts), row));
 }
 
 // A stack in V8's form, throw site first; the causes follow. It has no header line, so a message
@@ -280,15 +276,6 @@ std::string_view SentryReader::error_stack(std::span<const JsonValue> exceptions
     }
   }
   return ingest_.texts().keep(stack);
-}
-
-std::string_view SentryReader::custom_key(std::span<const JsonValue> parts, const Row& row) {
-  using enum ErrorColumn;
-  std::pmr::vector<std::string_view> texts(ingest_.resource());
-  for (const JsonValue& part : parts) texts.push_back(part.text);
-  const std::string_view stack = row[at(kStack)].present ? row[at(kStack)].text : "";
-  const std::string key = seed_fingerprint(row[at(kType)].text, row[at(kName)].text, stack);
-  return ingest_.texts().keep(custom_fingerprint(texts, key));
 }
 
 void SentryReader::put_error_place(const void* frame, Row& row) {
@@ -342,7 +329,9 @@ void SentryReader::read_error(const void* event) {
   put_error_texts(event, row);
   put_error_circumstances(event, row);
   put_text(row[at(kExternalId)], first_of({text_member(event, "event_id"), envelope_id_}));
-  (void)ingest_.add_error(std::move(row));
+  std::pmr::vector<std::string_view> parts(ingest_.resource());
+  for (const JsonValue& part : list_of(member(event, "fingerprint"))) parts.push_back(part.text);
+  (void)ingest_.add_error(std::move(row), parts);
 }
 
 // Seconds of a pair of times, as milliseconds.

@@ -9,7 +9,8 @@ namespace vigil::pg {
 SPIPlanPtr Statement::prepared(std::span<const Oid> types) {
   if (plan != nullptr) return plan;
   SPIPlanPtr result =
-      SPI_prepare(sql, static_cast<int>(types.size()), const_cast<Oid*>(types.data()));
+      SPI_prepare_cursor(sql, static_cast<int>(types.size()), const_cast<Oid*>(types.data()),
+                         generic ? CURSOR_OPT_GENERIC_PLAN : 0);
   if (result == nullptr)
     elog(ERROR, "could not prepare a statement: %s", SPI_result_code_string(SPI_result));
   if (SPI_keepplan(result) != 0) elog(ERROR, "could not keep a plan");

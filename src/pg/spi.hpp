@@ -20,6 +20,8 @@ class SpiConnection {
 // One statement with its plan, which lives as long as the backend. A constant-initialised static.
 struct Statement {
   const char* sql = nullptr;
+  // Planned once for any parameters; otherwise PostgreSQL may plan it again for each array.
+  bool generic = false;
   SPIPlanPtr plan = nullptr;
 
   // Runs it; parameters that are null have nulls[i] = 'n'. Returns the number of rows.

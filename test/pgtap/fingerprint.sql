@@ -1,6 +1,7 @@
 -- vigil.fingerprint: the vectors of scheme seed, what is masked, nulls, and how the planner may treat it.
 BEGIN;
 \ir include/setup.sql
+SELECT vigil.set_fingerprint_scheme(:m1, 'seed') \g /dev/null
 SELECT plan(37);
 
 CREATE FUNCTION pg_temp.seed(type text, name text, stack text) RETURNS text LANGUAGE sql AS $$

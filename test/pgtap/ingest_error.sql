@@ -3,6 +3,8 @@ BEGIN;
 \ir include/setup.sql
 SELECT plan(77);
 
+SELECT vigil.set_fingerprint_scheme(module, 'seed') FROM unnest(ARRAY[:m1, :m2]::uuid[]) AS module \g /dev/null
+
 -- Keys --------------------------------------------------------------------------------------------
 
 SELECT is(vigil.track_error($${
