@@ -81,9 +81,10 @@ BEGIN
     WHERE t.module_id = module AND t.learned AND t.apart_since IS NULL
       AND (t.key = s.old OR t.merged_into = s.old) AND t.key <> s.new;
     DELETE FROM vigil.log_templates t
-    WHERE t.module_id = module AND t.learned AND t.merged_into IS NULL AND t.apart_since IS NULL
+    WHERE t.module_id = module AND t.learned AND t.apart_since IS NULL
       AND NOT EXISTS (SELECT FROM vigil.log_templates e
-                      WHERE e.module_id = module AND e.merged_into = t.key);
+                      WHERE e.module_id = module AND NOT e.learned
+                        AND e.merged_into = coalesce(t.merged_into, t.key));
   END IF;
   RETURN changed;
 END $$;

@@ -11,10 +11,9 @@ CREATE TABLE vigil.log_templates (
   reason text,
   apart_since timestamptz,
   PRIMARY KEY (module_id, key),
-  FOREIGN KEY (module_id, merged_into) REFERENCES vigil.log_templates (module_id, key)
-    ON DELETE SET NULL (merged_into),
   CHECK (merged_into <> key)
 );
+-- No foreign key to itself, of which pg_dump warns: who points nowhere stands for itself.
 CREATE INDEX log_templates_merged_idx ON vigil.log_templates (module_id, merged_into)
   WHERE merged_into IS NOT NULL;
 COMMENT ON TABLE vigil.log_templates IS
