@@ -205,8 +205,8 @@ bool is_value(const Words& words, const Token& token) {
   return words.kind(token) == Kind::kPlaceholder;
 }
 
-// Appends the tokens of a template. Values that only blanks or commas separate are one, and so is
-// a list a,b,c.
+// Appends the tokens of a template, of a long one more than are merged. Values that only blanks or
+// commas separate are one, and so is a list a,b,c.
 void tokenize(std::string_view text, Words& words, std::pmr::vector<Token>& out) {
   const std::size_t start = out.size();
   const auto is_comma = [&](std::size_t at) {
@@ -214,7 +214,7 @@ void tokenize(std::string_view text, Words& words, std::pmr::vector<Token>& out)
   };
   bool blank = false;
   std::size_t items = 0;  // of the list that the last token belongs to
-  for (std::size_t at = 0; at < text.size();) {
+  for (std::size_t at = 0; at < text.size() && out.size() - start <= kMostTemplateTokens;) {
     if (text[at] == ' ') {
       blank = true;
       ++at;
