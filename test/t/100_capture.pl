@@ -101,10 +101,11 @@ is($node->safe_psql('postgres', q{SELECT level FROM vigil.errors WHERE error_mes
 	'vigil.capture_severity lets warnings in');
 is(errors_named('division_by_zero'), 1, 'and keeps errors out, as vigil.capture_server_errors = off does');
 
-failing(q{SET force_parallel_mode = on; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
-	SET min_parallel_table_scan_size = 0; SELECT sum(1 / (id - 1)) FROM customer}) if $node->pg_version < 16;
+my $parallel = $node->pg_version < 16 ? 'force_parallel_mode' : 'debug_parallel_query';
+failing("SET $parallel = on; SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0;
+	SET min_parallel_table_scan_size = 0; SELECT sum(1 / (id - 1)) FROM customer");
 drained();
-cmp_ok(errors_named('division_by_zero'), '<=', 2, 'an error of a parallel worker is captured once');
+is(errors_named('division_by_zero'), 2, 'an error of a parallel worker is captured once');
 
 # --- vigil.capture_exception and vigil.track_async ---------------------------------------------------
 
@@ -170,14 +171,16 @@ is(stats('failed, captured - ' . $captured), '1|10', 'it is given up alone, and 
 is($node->safe_psql('postgres', q{SELECT count(*) FROM vigil.errors WHERE error_message = 'good'}), 9, 'the others are stored');
 $node->safe_psql('postgres', 'ALTER TABLE vigil.errors DROP CONSTRAINT poison');
 
-my $locker = start_psql($node, 'postgres', write_script('lock', 'BEGIN; LOCK TABLE vigil.errors; SELECT pg_sleep(4);'));
+my $locker = start_psql($node, 'postgres', write_script('lock', 'BEGIN; LOCK TABLE vigil.errors; SELECT pg_sleep(120);'));
 ok($node->poll_query_until('postgres', q{SELECT count(*) > 0 FROM pg_locks WHERE relation = 'vigil.errors'::regclass AND mode = 'AccessExclusiveLock'}),
 	'a lock keeps the recorder from storing');
 my $began = time;
 my $flood = write_script('flood', map { 'SELECT 1 / 0;' } 1 .. 3000);
 finish_psql(start_psql($node, 'postgres', $flood, go_on => 1));
-cmp_ok(time - $began, '<', 4, 'sessions do not wait for it');
+cmp_ok(time - $began, '<', 60, 'sessions do not wait for it');
 cmp_ok(stats('dropped'), '>', 0, 'what finds the queue full is dropped, and counted');
+$node->safe_psql('postgres', q{SELECT pg_terminate_backend(pid) FROM pg_locks
+	WHERE relation = 'vigil.errors'::regclass AND mode = 'AccessExclusiveLock' AND granted});
 finish_psql($locker);
 ok(drained(), 'then what waited is stored');
 is(stats('captured = stored + failed'), 't', 'and the counts agree');
