@@ -91,6 +91,20 @@ END $$;
 COMMENT ON FUNCTION vigil.unmerge(uuid, uuid) IS
   'Takes a merged group out again, as it was, with its keys and those attached to it since; of a group that others were merged into, takes all of these out. Returns what stands for itself again. SQLSTATE P0002: no such group; 55000: nothing is merged.';
 
+-- Not a foreign key: pg_dump warns of tables that refer to themselves.
+CREATE OR REPLACE FUNCTION vigil.delete_merged_groups() RETURNS trigger
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+BEGIN
+  IF EXISTS (SELECT FROM gone) THEN
+    DELETE FROM vigil.error_groups g USING gone WHERE g.module_id = gone.module_id AND g.root_id = gone.id;
+  END IF;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vigil.delete_merged_groups() IS 'Trigger: what is merged into a group goes with it.';
+CREATE OR REPLACE TRIGGER delete_merged_groups AFTER DELETE ON vigil.error_groups
+  REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vigil.delete_merged_groups();
+
 CREATE OR REPLACE FUNCTION vigil.find_fingerprint(module_id uuid, fingerprint text) RETURNS vigil.error_fingerprints
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vigil, pg_temp
 AS $$

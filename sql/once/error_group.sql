@@ -35,7 +35,6 @@ CREATE TABLE vigil.error_groups (
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (module_id, id),
-  FOREIGN KEY (module_id, root_id) REFERENCES vigil.error_groups ON DELETE CASCADE,
   CHECK ((merged_into IS NULL) = (root_id IS NULL))
 );
 CREATE INDEX error_groups_by_id ON vigil.error_groups (id);

@@ -1,7 +1,7 @@
 -- Merging groups, taking them apart, moving keys.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(45);
+SELECT plan(46);
 
 CREATE FUNCTION pg_temp.send(key text, members jsonb DEFAULT '{}') RETURNS void LANGUAGE sql AS $$
   SELECT vigil.track_error(pg_temp.error(jsonb_build_object('fingerprint', key, 'errorName', 'Error ' || key) || members))
@@ -108,6 +108,9 @@ SELECT is((SELECT array_agg(new ->> 'group_id' ORDER BY changed_at, new ->> 'gro
   (SELECT array_agg(g ORDER BY g) FROM unnest(ARRAY[:'a', :'b']) AS g), 'issue 4: moves are in the activity of both groups');
 SELECT is((SELECT count(*) FROM vigil.error_fingerprints f WHERE NOT EXISTS (SELECT FROM vigil.error_groups g WHERE g.id = f.group_id)), 0::bigint,
   'issue 4: no key is lost');
+SELECT vigil.merge_groups(:'a', ARRAY[:'b', :'c']::uuid[]) \g /dev/null
+DELETE FROM vigil.error_groups WHERE id = :'a';
+SELECT is((SELECT string_agg(fingerprint, ' ') FROM vigil.error_groups), 'e', 'issue 4: what is merged into a group goes with it');
 DELETE FROM vigil.error_groups;
 SELECT is((SELECT count(*) FROM vigil.error_fingerprints) + (SELECT count(*) FROM vigil.error_group_log), 0::bigint, 'issue 4: keys and activity go with their groups');
 SELECT pg_temp.send('a') \g /dev/null

@@ -53,6 +53,10 @@ UPDATE vigil.outbox SET next_attempt_at = 'infinity';
 SELECT vigil.acknowledge_alert(id) FROM vigil.alerts;
 SELECT vigil.set_error_group_priority(id, 'critical') FROM vigil.error_groups;
 SELECT vigil.assign_error_group(id, '$n') FROM vigil.error_groups;
+SELECT vigil.set_fingerprint_scheme('$n', 'seed');
+SELECT vigil.create_priority_rule('low', error_name => 'Other*');
+SELECT vigil.track_error('{"moduleId": "$m", "errorType": "api", "errorName": "Other", "errorMessage": "y"}');
+SELECT vigil.merge_groups(e.id, ARRAY[o.id]) FROM vigil.error_groups e, vigil.error_groups o WHERE e.error_name = 'E' AND o.error_name = 'Other';
 CALL vigil.run_job('rollup');
 SQL
 # Marks that are open, of new facts and of changed ones.
@@ -83,7 +87,8 @@ my $shape = sub {
 };
 my %wanted = (contents => $contents->($source), shown => $shown->($source), shape => $shape->($source));
 like($wanted{contents}, qr/^$_ [1-9]/m, "there are rows in $_")
-  for qw(alert_rules alerts baselines cells_day cells_hour cells_minute dirty error_groups modules outbox quarantine
+  for qw(alert_rules alerts baselines cells_day cells_hour cells_minute dirty error_fingerprints error_group_log error_groups
+  error_priority_rules grouping_settings modules outbox quarantine
   received_ids rejected secrets versions);
 
 # --- Dumps -----------------------------------------------------------------------------------------
@@ -122,7 +127,12 @@ sub check_goes_on
 	is($in->($db, $batch->(541, 570)), '(10,20,0,0)', "design 5: $db: ingest goes on and knows the ids of before");
 	$in->($db, $error);
 	is($in->($db, q{SELECT count(*), count(DISTINCT ip_hash) FROM vigil.errors WHERE error_name = 'E'}), '6|1', "S0-35 $db: an address has the hash of before");
-	is($in->($db, q{SELECT total_occurrences, priority FROM vigil.module_error_groups WHERE error_name = 'E'}), '6|critical', "S0-33 $db: the group of before goes on");
+	is($in->($db, q{SELECT total_occurrences, priority FROM vigil.module_error_groups WHERE error_name = 'E'}), '7|critical', "S0-33 $db: the group of before goes on, with the one merged into it");
+	$in->($db, q{SELECT vigil.unmerge(id) FROM vigil.error_groups WHERE error_name = 'E'});
+	is($in->($db, q{SELECT string_agg(error_name || ' ' || total_occurrences || ' ' || priority, ', ' ORDER BY error_name)
+	  FROM vigil.module_error_groups WHERE error_name IN ('E', 'Other')}), 'E 6 critical, Other 1 low', "issue 4 $db: which can be taken out");
+	is($in->($db, q{SELECT string_agg(action, ' ' ORDER BY l.id) FROM vigil.error_group_log l
+	  JOIN vigil.error_groups g ON g.id = l.group_id WHERE g.error_name = 'Other'}), 'merge unmerge', "issue 4 $db: and the activity goes on");
 	$in->($db, q{DELETE FROM vigil.events WHERE external_id = 'e9'});
 	same_as_raw($node, $db, "design 6: $db: writes go on");
 	is($in->($db, 'SELECT count(*) FROM vigil.events'), $before + 9, "design 5: $db: every fact is there");
