@@ -493,7 +493,7 @@ class Learner {
     if (values) needed -= enough_ / 2;
     const bool words = !tells(first, at) &&
                        (varies || counted(Kind::kWord) + 2 * counted(Kind::kNumbered) >= needed);
-    const bool numerals = counted(Kind::kNumeral) >= 3 * enough_;
+    const bool numerals = counted(Kind::kNumeral) >= 2 * enough_;
     std::uint32_t joined = LearnedTemplates::kAlone;
     for (const Place& place : group) {
       const Kind kind = words_.kind(nodes_[place.node][at]);
