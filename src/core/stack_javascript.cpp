@@ -126,29 +126,20 @@ bool read_metro(Scan& scan, std::string_view line, StackFrame& frame) {
   return true;
 }
 
-bool read_javascript(Scan& scan, std::string_view text, StackFrame& frame) {
-  take_front(text, "async ");
-  const bool closed = text.ends_with(')');
-  std::size_t open = closed || !begins_place(text) ? place_open(scan, text, closed) : kNowhere;
-  if (open == kNowhere) {
-    if (closed) text.remove_suffix(1);
-    if (is_native(text)) return false;  // `at <anonymous>` marks a gap, and is no frame
-    Place place;
-    if (!split_place(text, place)) {
-      if (read_metro(scan, text, frame)) return true;
-      const bool is_url = begins_place(text) && scan.find(text, ' ') == kNowhere;
-      if (!is_url && !text.starts_with("wasm-function[")) return false;
-    }
-    if (!begins_place(text) && scan.find(text, ' ') != kNowhere &&
-        place.column == StackFrame::kNone)
-      return false;
-    return read_place(scan, text, frame);
+namespace {
+
+// After `at `: `https://bank.example/a.js:1:2`.
+bool read_unnamed(Scan& scan, std::string_view text, StackFrame& frame) {
+  if (is_native(text)) return false;  // `at <anonymous>` marks a gap, and is no frame
+  Place place;
+  const bool split = split_place(text, place);
+  if (!split && read_metro(scan, text, frame)) return true;
+  if (place.column == StackFrame::kNone && !text.starts_with("wasm-function[")) {
+    // Words may end with a number, and begin with a URL.
+    const bool spaced = scan.find(text, ' ') != kNowhere;
+    if (split ? spaced && !begins_place(text) : spaced || !begins_place(text)) return false;
   }
-  const std::string_view name = trim(text.substr(0, open));
-  std::string_view place = text.substr(open + 1);
-  if (closed) place.remove_suffix(1);
-  frame.function = javascript_name(scan, name);
-  return read_place(scan, place, frame);
+  return read_place(scan, text, frame);
 }
 
 // Both names and places may hold an @: the first before a URL or path counts, else the first that
@@ -171,6 +162,20 @@ std::size_t gecko_split(Scan& scan, std::string_view line) {
     if (c == '@' && depth == 0 && !quoted) return at;
   }
   return kNowhere;
+}
+
+}  // namespace
+
+bool read_javascript(Scan& scan, std::string_view text, StackFrame& frame) {
+  take_front(text, "async ");
+  const bool closed = text.ends_with(')');
+  const std::size_t open =
+      closed || !begins_place(text) ? place_open(scan, text, closed) : kNowhere;
+  std::string_view place = open == kNowhere ? text : text.substr(open + 1);
+  if (closed) place.remove_suffix(1);
+  if (open == kNowhere) return read_unnamed(scan, place, frame);
+  frame.function = javascript_name(scan, trim(text.substr(0, open)));
+  return read_place(scan, place, frame);
 }
 
 bool read_gecko(Scan& scan, std::string_view line, StackFrame& frame) {

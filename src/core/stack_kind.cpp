@@ -1,4 +1,5 @@
 // Whose code a frame is: by the folders of its file, or by the package of its function.
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
