@@ -80,8 +80,7 @@ class Scheme {
     find_chain(report.stack, chain_);
     if (!whole) {
       read(kFrames);
-      // Some were plumbing, or repeats.
-      if (kept_.size() == kFrames || app_frames() < kFrames) return;
+      if (is_settled()) return;
     }
     read(kMaxStackFrames);
   }
@@ -137,9 +136,15 @@ class Scheme {
     }
   }
 
-  std::size_t app_frames() const {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(frames_, [](const StackFrame& frame) { return frame.in_app; }));
+  // Whether what was left unread can change nothing: lines behind frames of this form only add
+  // frames behind them.
+  bool is_settled() const {
+    const auto app_frames =
+        std::ranges::count_if(frames_, [](const StackFrame& frame) { return frame.in_app; });
+    if (static_cast<std::size_t>(app_frames) < kFrames) return true;  // nothing was
+    return kept_.size() == kFrames && chain_.size() == 1 &&
+           std::ranges::all_of(
+               frames_, [](const StackFrame& frame) { return frame.raw.starts_with("at "); });
   }
 
   // What a frame is, before it is known whether it will be kept.

@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT vigil.set_fingerprint_scheme(:m1, 'seed') \g /dev/null
-SELECT plan(37);
+SELECT plan(74);
 
 CREATE FUNCTION pg_temp.seed(type text, name text, stack text) RETURNS text LANGUAGE sql AS $$
   SELECT vigil.fingerprint(type, name, 'any message', stack, scheme => 'seed') $$;
@@ -43,6 +43,68 @@ SELECT is(vigil.fingerprint(NULL, 'n', 'm', 's', 'seed'), NULL, 'S0-31: null wit
 SELECT is(vigil.fingerprint('t', NULL, 'm', 's', 'seed'), NULL, 'S0-31: null without a name');
 SELECT is(vigil.fingerprint('t', 'n', 'm', 's', NULL), NULL, 'S0-31: null without a scheme');
 SELECT throws_ok($$SELECT vigil.fingerprint('t', 'n', 'm', 's', 'best')$$, '22023', 'unknown fingerprint scheme "best"', 'D-32: an unknown scheme is refused');
+
+-- Scheme v1
+CREATE FUNCTION pg_temp.key(VARIADIC fields text[]) RETURNS text LANGUAGE sql AS $$
+  SELECT fields[1] || '_' || left(encode(sha256(string_agg(int8send(octet_length(f)) || convert_to(f, 'UTF8'), '' ORDER BY i)), 'hex'), 32)
+  FROM unnest(fields) WITH ORDINALITY AS u (f, i) $$;
+\set node 'TypeError: x\n    at Cart.total (https://cdn.example/js/main.3f2a1b9c.js:4:2)\n    at async checkout (https://cdn.example/js/main.3f2a1b9c.js:9:2)'
+
+SELECT is(vigil.fingerprint('javascript', 'TypeError', 'x', :'node'),
+  pg_temp.key('e1s', 'javascript', 'TypeError', '', '', 'total', 'js/main', 'checkout', 'js/main'), 'D-31: the key is a hash of fields that SQL can compute');
+SELECT is(vigil.fingerprints('javascript', 'TypeError', 'x 7', :'node'), ARRAY[
+    pg_temp.key('e1s', 'javascript', 'TypeError', '', '', 'total', 'js/main', 'checkout', 'js/main'),
+    pg_temp.key('e1t', 'javascript', 'TypeError', '', '', 'total', 'js/main'),
+    pg_temp.key('e1m', 'javascript', 'TypeError', 'x <num>')], 'D-31: all keys, the most telling first');
+SELECT is(vigil.fingerprints('javascript', 'TypeError', 'x 7', NULL), ARRAY[pg_temp.key('e1m', 'javascript', 'TypeError', 'x <num>')],
+  'D-30: without a stack, the message decides');
+SELECT is(vigil.fingerprint('api', 'E', 'user 1 not found', ''), vigil.fingerprint('api', 'E', 'user 2 not found', ''),
+  'D-27: ids in the message make no difference');
+SELECT is(vigil.fingerprint('api', 'E', 'user 1 not found', E'E: user 1 not found\n    at f (/app/a.js:1:2)'),
+  vigil.fingerprint('api', 'E', 'user 2 not found', E'E: user 2 not found\n    at f (/app/a.js:3:2)'), 'D-27: nor in the first line of the stack');
+SELECT isnt(vigil.fingerprint('api', 'E', 'user not found', ''), vigil.fingerprint('api', 'E', 'order not found', ''), 'D-30: words do');
+SELECT is(vigil.fingerprints('api', 'E', 'm', 's', 'seed'), ARRAY[vigil.fingerprint('api', 'E', 'm', 's', 'seed')], 'D-32: scheme seed has one key');
+SELECT is(vigil.fingerprint(NULL, NULL, NULL, NULL), NULL, 'D-32: null of nothing');
+SELECT is(vigil.fingerprint(NULL, NULL, 'm', NULL), vigil.fingerprint('', '', 'm', ''), 'D-32: null is empty otherwise');
+SELECT is(vigil.fingerprints('a', 'b', 'c', 'd', NULL), NULL, 'D-32: null without a scheme');
+SELECT matches(vigil.fingerprint('api', 'E', repeat('x', 1000000), repeat('y', 1000000)), '^e1m_[0-9a-f]{32}$', 'C-18: a key of one size for a megabyte in one line');
+SELECT is(vigil.fingerprint('api', 'E', 'm', repeat(E'    at f (/app/a.js:1:2)\n', 100000)), vigil.fingerprint('api', 'E', 'm', E'    at f (/app/a.js:1:2)\n'),
+  'D-31: 100,000 frames of a recursion are one');
+
+\set rules '[{"action": "drop", "function": "assert*"}, {"action": "library", "file": "*/shared/*"}, {"action": "app", "file": "*/node_modules/ours/*"}, {"action": "key", "message": "*timeout*", "key": ["timeout", "{{ default }}"]}]'
+SELECT is(vigil.fingerprint('api', 'E', 'm', E'    at assertOk (/app/a.js:1:2)\n    at g (/app/shared/b.js:1:2)\n    at h (/app/node_modules/ours/c.js:1:2)', rules => :'rules'),
+  pg_temp.key('e1s', 'api', 'E', '', 'm', 'h', 'ours/c.js'), 'D-31: rules say which frames are the application''s');
+SELECT is(vigil.fingerprints('api', 'E', 'a timeout', :'node', rules => :'rules'),
+  ARRAY[pg_temp.key('e1c', 'timeout', vigil.fingerprint('api', 'E', 'a timeout', :'node'))], 'D-31: a rule gives a key');
+SELECT throws_ok(format($$SELECT vigil.fingerprint('a', 'b', 'c', 'd', rules => %L)$$, rules), '22023', message, 'D-31: refused: ' || message)
+FROM (VALUES ('{}', 'rules of fingerprints are no array'), ('[1]', 'rule 1: it is no object'), ('[{"action": "app", "file": "a"}, {}]', 'rule 2: "action" is missing'),
+             ('[{"action": "hide"}]', 'unknown action "hide" of a rule'), ('[{"action": "app"}]', 'rule 1: a frame is told by file or function'),
+             ('[{"action": "drop", "file": "a", "name": "b"}]', 'rule 1: a frame is told by file or function'),
+             ('[{"action": "key", "message": "a"}]', 'rule 1: "key" is missing'), ('[{"action": "key", "key": ["a"]}]', 'rule 1: a key is given by name or message'),
+             ('[{"action": "key", "message": "a", "key": [1]}]', 'rule 1: "key" is no array of texts'), ('[{"action": "app", "path": "a"}]', 'rule 1: unknown member "path"'),
+             ('[{"action": "app", "file": 1}]', 'rule 1: "file" is no text'),
+             (format('[{"action": "app", "file": "%s"}]', repeat('x', 501)), 'rule 1: "file" has 501 bytes, the limit is 500')) AS t (rules, message);
+
+INSERT INTO vigil.fingerprint_rules (module_id, position, action, file, message, key) VALUES
+  ('00000000-0000-0000-0000-000000000001', 2, 'library', '*/shared/*', NULL, NULL), ('00000000-0000-0000-0000-000000000001', 1, 'key', NULL, '*timeout*', '{timeout}');
+SELECT is(vigil.fingerprint_rules_of('00000000-0000-0000-0000-000000000001'),
+  '[{"action": "key", "message": "*timeout*", "key": ["timeout"]}, {"action": "library", "file": "*/shared/*"}]', 'D-31: the rules of a module, in their order');
+SELECT is(vigil.fingerprint_rules_of('00000000-0000-0000-0000-000000000002'), NULL, 'D-31: null without rules');
+SELECT throws_ok($$INSERT INTO vigil.fingerprint_rules (module_id, position, action) VALUES ('00000000-0000-0000-0000-000000000001', 3, 'key')$$,
+  '22023', 'rule 1: "key" is missing', 'D-31: a rule that ingest could not read is refused');
+
+SELECT results_eq(format($$SELECT f ->> 'function', f ->> 'file', (f ->> 'kept')::boolean, f ->> 'why' FROM jsonb_array_elements(
+    vigil.explain_fingerprint('javascript', 'TypeError', 'x', %L) -> 'frames') AS f$$, :'node' || E'\n    at emit (node:events:1:2)'),
+  $$VALUES ('total', 'js/main', true, 'part of the key'), ('checkout', 'js/main', true, 'part of the key'),
+           ('emit', 'node:events', false, 'frame of the language''s own library')$$, 'D-31: explain tells of every frame why it counts');
+SELECT is(vigil.explain_fingerprint('javascript', 'ApiError', 'user 7: no', :'node') -> 'message' ->> 'template', 'user <num>: no', 'D-31: what is kept of the message');
+SELECT is(vigil.explain_fingerprint('javascript', 'ApiError', 'x', :'node') -> 'keys', to_jsonb(vigil.fingerprints('javascript', 'ApiError', 'x', :'node')), 'D-31: and the keys');
+SELECT is(vigil.explain_fingerprint(NULL, NULL, NULL, NULL) ->> 'basis', 'the message, as there are no frames', 'D-31: also of nothing');
+
+SELECT is(vigil.custom_fingerprint('{payments,declined}', 'k'), pg_temp.key('e1c', 'payments', 'declined'), 'D-31: parts that a client gives');
+SELECT is(vigil.custom_fingerprint(ARRAY['{{ default }}', 'eu'], 'k'), pg_temp.key('e1c', 'k', 'eu'), 'D-31: the default key within them');
+SELECT is(vigil.custom_fingerprint(ARRAY['{{default}}'], 'k'), 'k', 'D-31: alone it is that key');
+SELECT throws_ok($$SELECT vigil.custom_fingerprint('{NULL}', 'k')$$, '22004', 'a custom fingerprint has no parts', 'D-31: no parts are refused');
 
 SELECT results_eq($$SELECT provolatile, proparallel FROM pg_proc WHERE oid = 'vigil.fingerprint(text, text, text, text, text, jsonb)'::regprocedure$$,
   $$VALUES ('i'::"char", 's'::"char")$$, 'S0-31: IMMUTABLE and PARALLEL SAFE');
