@@ -185,8 +185,12 @@ FROM (
 LEFT JOIN recompute.hours_of_days h
   ON h.module_id = d.module_id AND h.version_id IS NOT DISTINCT FROM d.version_id AND h.day = d.date_bucket;
 
+-- The key that a group is called by; of errors without a group their own.
 CREATE VIEW recompute.groups AS
-SELECT module_id, subject AS fingerprint, count(*) AS occurrences,
+SELECT module_id,
+       coalesce((SELECT coalesce(r.fingerprint, g.fingerprint) FROM vigil.error_fingerprints k JOIN vigil.error_groups g ON g.id = k.group_id
+                 LEFT JOIN vigil.error_groups r ON r.id = g.root_id
+                 WHERE k.module_id = facts.module_id AND k.fingerprint = facts.subject), subject) AS fingerprint, count(*) AS occurrences,
        recompute.uniques(array_agg(site_id)) AS sites, recompute.uniques(array_agg(session_id)) AS sessions,
        recompute.uniques(array_agg(user_key)) AS users,
        min(created_at) AS first_seen_at, max(created_at) AS last_seen_at,

@@ -115,6 +115,22 @@ $together->(20, 1, $error->($n, 'RangeError'), 'S0-34 20 sessions send the error
 is($state->(), 'ignored|1|t', 'S0-34 it is still ignored');
 is($group->($n, 'RangeError'), '1|1040|10|50|3|ignored', 'S0-32 all of them were counted');
 
+# --- New groups -------------------------------------------------------------------------------------
+
+# Each session sends the same 60 errors in an order of its own: 20 places of throw, 3 callers of each.
+my $fresh = '00000000-0000-4000-8000-0000000000d4';
+my $many = qq{SELECT vigil.capture_sentry('$fresh', E'{}\\n' || (SELECT string_agg(format(E'{"type":"event"}\\n%s\\n',
+  jsonb_build_object('platform', 'node', 'exception', jsonb_build_object('values', jsonb_build_array(jsonb_build_object(
+    'type', 'Fresh', 'value', 'v', 'stacktrace', jsonb_build_object('frames', jsonb_build_array(
+      jsonb_build_object('filename', '/app/b.js', 'function', 'caller' || i % 3, 'lineno', 1, 'in_app', true),
+      jsonb_build_object('filename', '/app/a.js', 'function', 'thrower' || i / 3, 'lineno', 1, 'in_app', true)))))))),
+  '' ORDER BY hashtext(i || 'x' || :client_id)) FROM generate_series(0, 59) i));};
+$together->(20, 2, $many, 'issue 4: 20 sessions send 60 new errors, each in its own order');
+is($one->(qq{SELECT count(*), min(total_occurrences), max(total_occurrences) FROM vigil.module_error_groups WHERE module_id = '$fresh'}),
+	'20|120|120', 'issue 4: each place of throw is one group with all its errors');
+is($one->(qq{SELECT count(*), count(DISTINCT group_id) FROM vigil.error_fingerprints WHERE module_id = '$fresh'}),
+	'81|20', 'issue 4: of the keys of its callers and its own, and nothing is left over');
+
 # --- Client ids -----------------------------------------------------------------------------------
 
 $one->('CREATE TABLE results (sent text, result vigil.ingest_result)');
