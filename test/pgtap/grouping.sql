@@ -1,7 +1,7 @@
 -- How errors find their groups: ladders of keys, schemes, rules, fingerprints of clients.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(45);
+SELECT plan(38);
 
 -- An error of a name whose stack is these functions, the place of throw first.
 CREATE FUNCTION pg_temp.thrown(name text, functions text, message text DEFAULT 'it broke: here', members jsonb DEFAULT '{}') RETURNS jsonb
@@ -89,27 +89,6 @@ SELECT vigil.set_fingerprint_scheme(:m1, 'none') \g /dev/null
 SELECT pg_temp.send('N', 'f'), pg_temp.send('N', 'f') \g /dev/null
 SELECT is(pg_temp.groups('N'), 2::bigint, 'S3-91: scheme none: each error is a group');
 
--- Ten thousand groups
-SELECT vigil.set_fingerprint_scheme(:m2, 'seed', '0') \g /dev/null
-CREATE TEMP TABLE many AS
-SELECT pg_temp.thrown('Name' || n % 100, format('f%s g h', n), 'message ' || n, jsonb_build_object('moduleId', :m2)) AS error FROM generate_series(1, 10000) AS n;
-SELECT count(vigil.track_error(error)) FROM many \g /dev/null
-SELECT is((SELECT count(*) FROM vigil.error_groups WHERE module_id = :m2), 10000::bigint, 'D-32: 10,000 groups of the seed''s scheme');
-ANALYZE;
-SELECT vigil.set_fingerprint_scheme(:m2, 'v1') \g /dev/null
-SELECT max(id::text) AS last FROM vigil.error_groups WHERE module_id = :m2 \gset
-SELECT count(vigil.track_error(error)) FROM many \g /dev/null
-SELECT is((SELECT count(*) FROM vigil.error_groups WHERE module_id = :m2), 10000::bigint, 'D-32: the upgrade makes not one new group');
-SELECT is((SELECT count(*) FROM vigil.error_groups g WHERE g.module_id = :m2 AND (SELECT count(DISTINCT left(f.fingerprint, 3)) FROM vigil.error_fingerprints f
-           WHERE f.module_id = :m2 AND f.group_id = g.id) < 2), 0::bigint, 'D-32: every group has keys of both schemes');
-ANALYZE;
-UPDATE vigil.grouping_settings SET previous_until = now() WHERE module_id = :m2;
-SELECT count(vigil.track_error(error)) FROM many \g /dev/null
-SELECT is((SELECT count(*) FROM vigil.error_groups WHERE module_id = :m2), 10000::bigint, 'D-32: nor does the end of the period');
-SELECT results_eq($$SELECT count(*), min(total_occurrences), max(total_occurrences) FROM vigil.module_error_groups WHERE module_id = '22222222-2222-4222-8222-222222222222'$$,
-  'VALUES (10000::bigint, 3, 3)', 'D-32: each has its errors of both schemes');
-SELECT is((SELECT count(*) FROM vigil.error_group_log WHERE module_id = :m2), 0::bigint, 'D-32: and nothing happened to any');
-
 -- Lists
 SELECT vigil.set_error_group_priority(id, 'critical') FROM vigil.error_groups WHERE error_name = 'B' \g /dev/null
 SELECT vigil.set_error_group_status(id, 'resolved') FROM vigil.error_groups WHERE error_name = 'R' \g /dev/null
@@ -121,7 +100,6 @@ SELECT is((SELECT string_agg(error_name, ',') FROM vigil.list_error_groups(:m1, 
 SELECT is((SELECT string_agg(error_name, ',') FROM vigil.list_error_groups(:m1, search => 'lISTEd')), 'Listed', 'S0-83: or of the name');
 SELECT throws_ok(format('SELECT * FROM vigil.list_error_groups(%L, %L)', :m1, 'closed'), '23514', NULL, 'S0-82: another status is refused');
 SELECT is(vigil.error_group_counts(:m1), ((SELECT count(*) FROM vigil.error_groups WHERE module_id = :m1) - 1, 2::bigint), 'S0-84: open and critical groups, over all');
-SELECT is((SELECT count(*) FROM vigil.list_error_groups(:m2)), 10000::bigint, 'S0-82: ten thousand groups are listed');
 
 SELECT * FROM finish();
 ROLLBACK;
