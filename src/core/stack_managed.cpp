@@ -8,11 +8,12 @@
 namespace vigil::stack {
 namespace {
 
-// `) ~[spring-core-6.1.jar:6.1]`, what loggers append.
+// `) ~[spring-core-6.1.jar:6.1]` and `) ~[forge.jar:?] {re:mixin}`, what loggers append.
 std::string_view without_packaging(Scan& scan, std::string_view text) {
-  if (!text.ends_with(']')) return text;
-  const std::size_t open = scan.find_last(text, '[');
-  std::string_view call = text.substr(0, open);
+  if (text.ends_with(')')) return text;
+  std::string_view call = text;
+  if (call.ends_with('}')) call = call.substr(0, scan.find_last(call, " {"));
+  if (call.ends_with(']')) call = call.substr(0, scan.find_last(call, '['));
   take_back(call, "~");
   take_back(call, " ");
   return call.ends_with(')') ? call : text;
@@ -105,6 +106,7 @@ bool read_jvm(Scan& scan, std::string_view text, StackFrame& frame) {
   if (open == kNowhere || open == 0 || text[open - 1] == ' ') return false;
   const std::string_view function = text.substr(0, open);
   std::string_view source = text.substr(open + 1, text.size() - open - 2);
+  if (source.ends_with(" Code)")) source = source.substr(0, scan.find(source, '('));  // of J9
   if (scan.find(source, '(') != kNowhere || scan.find(function, '.') == kNowhere) return false;
   Place place;
   if (source == "Native Method" || source.ends_with("/Native Method")) {

@@ -833,13 +833,19 @@ TEST(Stack, Android) {
 	at r8-map-id.x.y(:12)
 	at $Proxy12.foo(Unknown Source)
 	at com.x.A$Companion.b$default(PG:12)
-	at com.x.A.b(A.java:12)[foo.jar:na])~"),
+	at com.x.A.b(A.java:12)[foo.jar:na]
+	at com.x.A.b(A.java:13) ~[foo.jar:?] {re:mixin,pl:x}
+	at com.x.A.b(A.java:14(Compiled Code))
+	at com.x.A.b(A.java(Inlined Compiled Code)))~"),
             R"~(com.x.A.b | A.kt | - | - | app +
 com.x.A.access$000 | - | 2 | - | app +
 r8-map-id.x.y | - | 12 | - | app +
 $Proxy12.foo | - | - | - | app +
 com.x.A$Companion.b$default | PG | 12 | - | app +
 com.x.A.b | A.java | 12 | - | app +
+com.x.A.b | A.java | 13 | - | app +
+com.x.A.b | A.java | 14 | - | app +
+com.x.A.b | A.java | - | - | app +
 )~");
 }
 
