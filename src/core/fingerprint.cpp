@@ -136,15 +136,17 @@ class Scheme {
     }
   }
 
-  // Whether what was left unread can change nothing: lines behind frames of this form only add
-  // frames behind them.
+  // Whether what was left unread can change nothing: it stands behind the frames that were kept,
+  // and lines behind frames of this form only add frames.
   bool is_settled() const {
-    const auto app_frames =
-        std::ranges::count_if(frames_, [](const StackFrame& frame) { return frame.in_app; });
-    if (static_cast<std::size_t>(app_frames) < kFrames) return true;  // nothing was
-    return kept_.size() == kFrames && chain_.size() == 1 &&
-           std::ranges::all_of(
-               frames_, [](const StackFrame& frame) { return frame.raw.starts_with("at "); });
+    const auto in_app = [](const StackFrame& frame) { return frame.in_app; };
+    const auto most = static_cast<std::ptrdiff_t>(kFrames);
+    if (std::ranges::count_if(frames_, in_app) < most) return true;  // nothing was
+    if (kept_.size() < kFrames || chain_.size() > 1) return false;
+    const auto end = frames_.begin() + static_cast<std::ptrdiff_t>(kept_.back().frame) + 1;
+    return std::count_if(frames_.begin(), end, in_app) <= most &&
+           std::all_of(frames_.begin(), end,
+                       [](const StackFrame& frame) { return frame.raw.starts_with("at "); });
   }
 
   // What a frame is, before it is known whether it will be kept.

@@ -452,6 +452,37 @@ TEST(FingerprintV1, EffortIsLinear) {
   }
 }
 
+// A key is found without reading all of a stack; what was left out must not matter.
+TEST(FingerprintV1, KeysAreThoseOfTheWholeStack) {
+  constexpr std::string_view kLines[] = {"    at a (/app/src/a.js:1:2)\n",
+                                         "    at b (/app/src/b.js:1:2)\n",
+                                         "    at c (/app/node_modules/c/c.js:1:2)\n",
+                                         "    at d.e (E.java:3)\n",
+                                         "    at processTicksAndRejections (node:x:1:2)\n",
+                                         "f@https://a.b/c/d.js:1:2\n",
+                                         "g\n",
+                                         "words that are no frame\n",
+                                         "Caused by: X: y\n",
+                                         "  File \"/app/h.py\", line 3, in i\n",
+                                         "[cause]: Z\n",
+                                         "\n",
+                                         "    at j (k.js:1:2)\n",
+                                         "   at L.M() in /n/o.cs:line 3\n"};
+  std::uint32_t random = 42;
+  const auto draw = [&](std::uint32_t below) {
+    random = random * 1664525 + 1013904223;
+    return (random >> 16) % below;
+  };
+  for (int round = 0; round < 5000; ++round) {
+    std::string stack;
+    const std::uint32_t kinds = 1 + draw(std::size(kLines));
+    for (std::uint32_t lines = draw(60); lines > 0; --lines) stack += kLines[draw(kinds)];
+    FingerprintExplanation explanation(std::pmr::get_default_resource());
+    explain_fingerprint({"app", "E", "m", stack}, {}, explanation);
+    ASSERT_EQ(first_key("E", "m", stack), text_of(explanation.ladder.keys()[0])) << stack;
+  }
+}
+
 TEST(FingerprintV1, HostileTextHasAKey) {
   const std::string megabyte(1'000'000, 'x');
   const std::string deep =
