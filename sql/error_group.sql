@@ -256,8 +256,7 @@ COMMENT ON VIEW vigil.module_error_groups IS
   'Error groups with their totals, in the columns that dashboards know; a merged group is in the one it was merged into.';
 
 CREATE OR REPLACE FUNCTION vigil.list_error_groups(
-    module_id uuid, status text DEFAULT 'open', priority text DEFAULT 'all', search text DEFAULT NULL,
-    max_rows integer DEFAULT NULL)
+    module_id uuid, status text DEFAULT 'open', priority text DEFAULT 'all', search text DEFAULT NULL)
   RETURNS SETOF vigil.module_error_groups
   LANGUAGE sql STABLE ROWS 100 SET search_path = pg_catalog, vigil, pg_temp
 AS $$
@@ -268,9 +267,8 @@ AS $$
     AND (coalesce(search, '') = '' OR strpos(lower(g.error_message), lower(search)) > 0
          OR strpos(lower(g.error_name), lower(search)) > 0)
   ORDER BY g.last_seen_at DESC, g.id
-  LIMIT max_rows
 $$;
-COMMENT ON FUNCTION vigil.list_error_groups(uuid, text, text, text, integer) IS
+COMMENT ON FUNCTION vigil.list_error_groups(uuid, text, text, text) IS
   'Groups of a module, last seen first, with this status and priority (all: any) whose name or message contains a text in any case.';
 
 CREATE OR REPLACE FUNCTION vigil.error_group_counts(module_id uuid, OUT open_count bigint, OUT critical_count bigint)

@@ -113,10 +113,12 @@ const Uuid& ErrorGroups::id_of(std::uint32_t owner) const {
 void ErrorGroups::insert_groups() {
   static Statement insert{
       "INSERT INTO vigil.error_groups (module_id, id, fingerprint, error_type, error_name, "
-      "error_message, sample_stack, level, priority) SELECT s.*, coalesce("
-      "vigil.priority_by_rules(s.module_id, s.type, s.name, s.message, s.level), 'medium') "
+      "error_message, sample_stack, level, priority) SELECT s.*, "
+      "coalesce(CASE WHEN EXISTS (SELECT FROM vigil.error_priority_rules) THEN "
+      "vigil.priority_by_rules(s.module_id, s.type, s.name, s.message, s.level) END, 'medium') "
       "FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], "
-      "$7::text[], $8::text[]) AS s (module_id, id, key, type, name, message, stack, level)"};
+      "$7::text[], $8::text[]) AS s (module_id, id, key, type, name, message, stack, level)",
+      true};
   ArrayBuilder uuids[] = {ArrayBuilder(UUIDOID), ArrayBuilder(UUIDOID)};
   ArrayBuilder texts[] = {ArrayBuilder(TEXTOID), ArrayBuilder(TEXTOID), ArrayBuilder(TEXTOID),
                           ArrayBuilder(TEXTOID), ArrayBuilder(TEXTOID), ArrayBuilder(TEXTOID)};
@@ -150,7 +152,8 @@ ErrorGroups::Numbers ErrorGroups::insert_keys(const Numbers& keys, const Groupin
   static Statement insert{
       "INSERT INTO vigil.error_fingerprints (module_id, fingerprint, group_id) "
       "SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[]) ON CONFLICT DO NOTHING "
-      "RETURNING module_id, fingerprint"};
+      "RETURNING module_id, fingerprint",
+      true};
   ArrayBuilder modules(UUIDOID);
   ArrayBuilder texts(TEXTOID);
   ArrayBuilder groups(UUIDOID);
@@ -230,7 +233,8 @@ void ErrorGroups::write(const Numbers& keys, const Grouping& grouping) {
 }
 
 void ErrorGroups::reopen() {
-  static Statement touch{"SELECT vigil.reopen_error_groups($1::uuid[], $2::uuid[], $3::uuid[])"};
+  static Statement touch{"SELECT vigil.reopen_error_groups($1::uuid[], $2::uuid[], $3::uuid[])",
+                         true};
   ArrayBuilder modules(UUIDOID);
   ArrayBuilder groups(UUIDOID);
   ArrayBuilder versions(UUIDOID);
