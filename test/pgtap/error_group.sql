@@ -1,14 +1,14 @@
 -- Error groups: creation, totals, status, regression.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(16);
+SELECT plan(20);
 
 SELECT vigil.track_error(pg_temp.error(jsonb_build_object('siteId', site, 'sessionId', session, 'versionId', version)))
 FROM (VALUES ('bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbb1', 'a', 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaa1'),
              ('bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbb2', 'b', 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaa2'),
              ('bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbb2', 'b', 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaa2')) AS e (site, session, version) \g /dev/null
 SELECT results_eq('SELECT total_occurrences, affected_sites, affected_sessions, cardinality(affected_versions) FROM vigil.module_error_groups',
-  'VALUES (3, 2, 2, 2)', 'S0-11: 3 errors from 2 sites, 2 sessions, 2 versions');
+  'VALUES (3, 2, 2, 2)', 'S0-11, D-34: 3 errors from 2 sites, 2 sessions, 2 versions');
 SELECT vigil.rollup() \g /dev/null
 SELECT results_eq('SELECT total_occurrences, affected_sites, affected_sessions, cardinality(affected_versions) FROM vigil.module_error_groups',
   'VALUES (3, 2, 2, 2)', 'S0-11: and the same from cells');
@@ -43,6 +43,21 @@ SELECT is((SELECT count(*) FROM vigil.error_groups), 2::bigint, 'S0-11: the same
 SELECT results_eq('SELECT total_occurrences FROM vigil.module_error_groups ORDER BY 1', 'VALUES (1), (6)', 'S0-11: and counted apart');
 SELECT results_eq($$SELECT priority::text FROM (SELECT unnest(enum_range(NULL::vigil.priority)) AS priority) p ORDER BY p.priority DESC$$,
   $$VALUES ('critical'), ('high'), ('medium'), ('low')$$, 'S0-124: priorities sort by weight');
+
+-- What a list of errors shows
+SELECT vigil.track_error(pg_temp.error(jsonb_build_object('errorName', 'Card', 'errorStack', E'Card: x\n    at f (/app/a.js:1:2)', 'siteId', :s1))) \g /dev/null
+SELECT id AS card FROM vigil.error_groups WHERE error_name = 'Card' \gset
+SELECT vigil.set_error_group_priority(:'card', 'high') \g /dev/null
+SELECT vigil.set_error_group_status(:'card', 'investigating') \g /dev/null
+SELECT results_eq(format('SELECT error_type, error_name, status, error_message, total_occurrences, affected_sites, last_seen_at, first_seen_at, sample_stack
+                          FROM vigil.list_error_groups(%L, ''investigating'', ''high'')', :m1),
+  $$VALUES ('javascript', 'Card', 'investigating', 'x is undefined', 1, 1, now(), now(), E'Card: x\n    at f (/app/a.js:1:2)')$$,
+  'S0-88, S0-120: a sent error is grouped, its status and priority change, and its stack can be read');
+SELECT vigil.add_error_group_note(:'card', note, '99999999-9999-4999-8999-999999999999') FROM unnest(ARRAY['seen', 'mended']) AS note \g /dev/null
+SELECT is((SELECT notes FROM vigil.error_groups WHERE id = :'card'), E'seen\nmended', 'issue 4: notes are appended');
+SELECT is((SELECT count(*) FROM vigil.error_group_activity WHERE group_id = :'card' AND action = 'note' AND changed_by = '99999999-9999-4999-8999-999999999999'),
+  2::bigint, 'issue 4: with their author');
+SELECT throws_ok($$SELECT vigil.add_error_group_note('00000000-0000-4000-8000-000000000000', 'x')$$, 'P0002', NULL, 'issue 4: no such group');
 
 SELECT * FROM finish();
 ROLLBACK;

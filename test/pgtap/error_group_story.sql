@@ -21,7 +21,7 @@ INSERT INTO vigil.versions (module_id, version_id, release) SELECT :m1, pg_temp.
 
 -- Group
 SELECT pg_temp.cart('2.6.0', 3), pg_temp.cart('2.7.0', 2), pg_temp.basket('2.7.0') \g /dev/null
-SELECT is(pg_temp.now_shown(), 'BasketError 1 open, CartError 5 open', 'issue 4: errors of two releases, builds and lines are one group');
+SELECT is(pg_temp.now_shown(), 'BasketError 1 open, CartError 5 open', 'D-85: errors of two releases, builds and lines are one group');
 SELECT id AS cart FROM vigil.error_groups WHERE error_name = 'CartError' \gset
 SELECT id AS basket FROM vigil.error_groups WHERE error_name = 'BasketError' \gset
 

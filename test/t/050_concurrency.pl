@@ -127,7 +127,7 @@ my $many = qq{SELECT vigil.capture_sentry('$fresh', E'{}\\n' || (SELECT string_a
   '' ORDER BY hashtext(i || 'x' || :client_id)) FROM generate_series(0, 59) i));};
 $together->(20, 2, $many, 'issue 4: 20 sessions send 60 new errors, each in its own order');
 is($one->(qq{SELECT count(*), min(total_occurrences), max(total_occurrences) FROM vigil.module_error_groups WHERE module_id = '$fresh'}),
-	'20|120|120', 'issue 4: each place of throw is one group with all its errors');
+	'20|120|120', 'D-33: each place of throw is one group with all its errors');
 is($one->(qq{SELECT count(*), count(DISTINCT group_id) FROM vigil.error_fingerprints WHERE module_id = '$fresh'}),
 	'81|20', 'issue 4: of the keys of its callers and its own, and nothing is left over');
 
