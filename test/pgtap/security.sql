@@ -1,7 +1,7 @@
 -- Who may do what.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(47);
+SELECT plan(52);
 CREATE ROLE vigil_test_writer;
 CREATE ROLE vigil_test_reader;
 CREATE ROLE vigil_test_nobody;
@@ -54,12 +54,15 @@ FROM unnest(ARRAY['events', 'error_groups', 'cells', 'module_events', 'module_an
 RESET search_path;
 SET LOCAL ROLE vigil_test_reader;
 SELECT lives_ok('SELECT * FROM vigil.' || name, 'design 10: a reader reads vigil.' || name)
-FROM unnest('{module_events,module_analytics_hourly,module_analytics_daily,module_errors,module_error_groups,module_performance_baselines,module_alerts,module_alert_rules,metrics,partitions,rollup_lag,jobs}'::text[]) AS name;
+FROM unnest('{error_group_activity,error_group_fingerprints,module_events,module_analytics_hourly,module_analytics_daily,module_errors,module_error_groups,module_performance_baselines,module_alerts,module_alert_rules,metrics,partitions,rollup_lag,jobs}'::text[]) AS name;
 SELECT is((SELECT total_renders FROM vigil.module_analytics_hourly), 1, 'design 10: a reader reads analytics with open marks');
 SELECT is((SELECT total_occurrences FROM vigil.module_error_groups), 1, 'design 10: and error groups');
 SELECT is((SELECT jsonb_array_length(hourly_breakdown) FROM vigil.module_analytics_daily), 1, 'design 10: and days');
 SELECT is((SELECT count(*) FROM (SELECT to_jsonb(v) FROM vigil.module_error_groups v) t), 1::bigint, 'design 10: every column of groups');
-SELECT throws_ok($$SELECT vigil.track_event('{}')$$, '42501', NULL, 'design 10: but sends nothing');
+SELECT is((SELECT count(*) FROM vigil.list_error_groups('11111111-1111-4111-8111-111111111111')), 1::bigint, 'design 10: lists of groups');
+SELECT is((vigil.error_group_counts('11111111-1111-4111-8111-111111111111')).open_count, 1::bigint, 'design 10: their counts');
+SELECT throws_ok($$SELECT vigil.merge_groups(NULL, NULL)$$, '42501', NULL, 'design 10: but merges none');
+SELECT throws_ok($$SELECT vigil.track_event('{}')$$, '42501', NULL, 'design 10: and sends nothing');
 SELECT throws_ok('SELECT * FROM vigil.events', '42501', NULL, 'design 10: and reads no raw table');
 RESET ROLE;
 
