@@ -74,11 +74,12 @@ class Scheme {
         chain_(&resource_),
         kept_(&resource_),
         fields_(&resource_),
+        file_(&resource_),
         message_(&resource_),
         head_(&resource_) {
     frames_.reserve(kUsualFrames);
     find_chain(report.stack, chain_);
-    if (!whole) {
+    if (!whole && prints_at(report.stack)) {
       read(kFrames);
       if (is_settled()) return;
     }
@@ -108,7 +109,7 @@ class Scheme {
                            std::pmr::string(out.frames.get_allocator().resource()),
                            std::pmr::string(out.frames.get_allocator().resource())};
       append_function(frames_[i], frame.function);
-      append_file(frames_[i], !frame.function.empty(), frame.file);
+      if (has_file(frames_[i], !frame.function.empty())) append_file(frames_[i], frame.file);
       out.frames.push_back(std::move(frame));
     }
   }
@@ -134,6 +135,13 @@ class Scheme {
       basis_ = wanted == FrameVerdict::kKept ? Basis::kStack : Basis::kLibrary;
       return;
     }
+  }
+
+  // Whether one of the first two lines is a frame of the form that can be left unread.
+  static bool prints_at(std::string_view stack) {
+    const std::size_t second = stack.find('\n') + 1;
+    return stack::trim(stack.substr(0, second)).starts_with("at ") ||
+           stack::trim(stack.substr(second, stack.find('\n', second) - second)).starts_with("at ");
   }
 
   // Whether what was left unread can change nothing: it stands behind the frames that were kept,
@@ -225,8 +233,7 @@ class Scheme {
     }
     fields_.end();
     const bool named = !fields_.is_empty();
-    append_file(frames_[index], named, fields_.begin());
-    fields_.end();
+    fields_.add(has_file(frames_[index], named) ? file_of(frames_[index]) : std::string_view());
     if (!named && fields_.is_empty()) {
       fields_.resize(start);
       return FrameVerdict::kUnnamed;
@@ -234,6 +241,17 @@ class Scheme {
     named_ = named_ || named;
     kept_.push_back({index, fields_.bytes().size()});
     return FrameVerdict::kKept;
+  }
+
+  // Frames often are of the file of the frame before them.
+  std::string_view file_of(const StackFrame& frame) {
+    if (frame.file != printed_file_ || frame.language != file_language_) {
+      printed_file_ = frame.file;
+      file_language_ = frame.language;
+      file_.clear();
+      append_file(frame, file_);
+    }
+    return file_;
   }
 
   std::size_t end_of(std::size_t count) const { return count == 0 ? 0 : kept_[count - 1].end; }
@@ -328,7 +346,10 @@ class Scheme {
   std::pmr::vector<FrameVerdict> verdicts_;
   std::pmr::vector<ChainLink> chain_;
   std::pmr::vector<Kept> kept_;
-  Fields fields_;  // function and file of every frame that is kept
+  Fields fields_;                  // function and file of every frame that is kept
+  std::string_view printed_file_;  // the one that was looked at last,
+  StackLanguage file_language_ = StackLanguage::kJavaScript;
+  std::pmr::string file_;  // and what it is in a key
   std::pmr::string message_;
   bool has_message_ = false;
   std::pmr::string head_;  // of the message

@@ -363,8 +363,11 @@ bool is_qualified(const StackFrame& frame) {
 
 }  // namespace
 
-void append_file(const StackFrame& frame, bool named, std::pmr::string& out) {
-  if (frame.file.empty() || (named && is_qualified(frame))) return;
+bool has_file(const StackFrame& frame, bool named) {
+  return !frame.file.empty() && !(named && is_qualified(frame));
+}
+
+void append_file(const StackFrame& frame, std::pmr::string& out) {
   const std::string_view path = without_origin(frame.file);
   const Segments segments(path);
   const std::size_t package = package_start(segments);

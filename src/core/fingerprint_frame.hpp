@@ -15,8 +15,11 @@ namespace vigil {
 // compiler, a proxy or a wrapper made the frame: it comes and goes with versions.
 bool append_function(const StackFrame& frame, std::pmr::string& out);
 
-// Appends the file: without host, query, deploy root, version and build hash. Nothing is appended
-// where the function says it all: its name has the class or package.
-void append_file(const StackFrame& frame, bool named, std::pmr::string& out);
+// Whether the file is part of a key: not where the function, which has a name, says it all with its
+// class or package.
+bool has_file(const StackFrame& frame, bool named);
+
+// Appends the file: without host, query, deploy root, version and build hash.
+void append_file(const StackFrame& frame, std::pmr::string& out);
 
 }  // namespace vigil
