@@ -60,6 +60,7 @@ void ErrorGroups::add(const Sighting& sighting) {
     placed.keys.push_back(
         {number_of(sighting.module, key.substr(1)), static_cast<KeyRole>(key.front())});
   }
+  keys_[placed.keys.front().key].first = true;
   sightings_.push_back(std::move(placed));
 }
 
@@ -147,23 +148,31 @@ void ErrorGroups::insert_groups() {
 }
 
 // Inserts the keys, which are sorted, so that two writers that meet several new ones do not wait in
-// a circle. Returns those that another session has inserted meanwhile.
+// a circle. Returns those that are not inserted: another session has done so meanwhile, or their
+// group has enough. Messages that are all different must not make a row each; only what is the
+// first key of an error is always kept.
 ErrorGroups::Numbers ErrorGroups::insert_keys(const Numbers& keys, const Grouping& grouping) {
   static Statement insert{
       "INSERT INTO vigil.error_fingerprints (module_id, fingerprint, group_id) "
-      "SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[]) ON CONFLICT DO NOTHING "
+      "SELECT k.module_id, k.fingerprint, k.group_id FROM unnest($1::uuid[], $2::text[], "
+      "$3::uuid[], $4::boolean[]) AS k (module_id, fingerprint, group_id, first) "
+      "WHERE k.first OR (SELECT count(*) FROM (SELECT FROM vigil.error_fingerprints f WHERE "
+      "f.module_id = k.module_id AND f.group_id = k.group_id LIMIT 200) AS c) < 200 "
+      "ON CONFLICT DO NOTHING "
       "RETURNING module_id, fingerprint",
       true};
   ArrayBuilder modules(UUIDOID);
   ArrayBuilder texts(TEXTOID);
   ArrayBuilder groups(UUIDOID);
+  ArrayBuilder firsts(BOOLOID);
   for (const std::uint32_t key : keys) {
     add_uuid(modules, keys_[key].module);
     texts.add_text(keys_[key].text);
     add_uuid(groups, id_of(grouping.group_of(key)));
+    firsts.add(BoolGetDatum(keys_[key].first));
   }
-  const Oid types[] = {UUIDARRAYOID, TEXTARRAYOID, UUIDARRAYOID};
-  Datum values[] = {modules.build(), texts.build(), groups.build()};
+  const Oid types[] = {UUIDARRAYOID, TEXTARRAYOID, UUIDARRAYOID, BOOLARRAYOID};
+  Datum values[] = {modules.build(), texts.build(), groups.build(), firsts.build()};
   const std::uint64_t rows = insert.run(types, values);
   Numbers others(resource_);
   if (rows == keys.size()) return others;

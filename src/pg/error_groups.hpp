@@ -63,6 +63,7 @@ class ErrorGroups {
   struct Key {
     Uuid module;
     std::string_view text;
+    bool first = false;                     // of some error
     std::uint32_t owner = Grouping::kNone;  // as read from the table
     bool operator<(const Key& other) const {
       return std::tie(module, text) < std::tie(other.module, other.text);

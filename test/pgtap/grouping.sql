@@ -1,7 +1,7 @@
 -- How errors find their groups: ladders of keys, schemes, rules, fingerprints of clients.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(38);
+SELECT plan(41);
 
 -- An error of a name whose stack is these functions, the place of throw first.
 CREATE FUNCTION pg_temp.thrown(name text, functions text, message text DEFAULT 'it broke: here', members jsonb DEFAULT '{}') RETURNS jsonb
@@ -36,6 +36,14 @@ SELECT is(pg_temp.groups('A'), 2::bigint, 'issue 4: which is a key from then on'
 SELECT results_eq($$SELECT total_occurrences FROM vigil.module_error_groups WHERE error_name = 'A' ORDER BY 1$$, 'VALUES (1), (5)', 'issue 4: totals are over all keys');
 SELECT pg_temp.send('B', ''), pg_temp.send('B', 'f g') \g /dev/null
 SELECT is(pg_temp.groups('B'), 2::bigint, 'issue 4: the message of an error without stack is its own');
+
+-- Messages that are all different
+SELECT pg_temp.send('M', 'f g h', 'it broke: ' || translate(n::text, '0123456789', 'abcdefghij')) FROM generate_series(1, 250) AS n \g /dev/null
+SELECT results_eq($$SELECT count(*) FROM vigil.error_fingerprints f JOIN vigil.error_groups g ON g.id = f.group_id WHERE g.error_name = 'M'$$, 'VALUES (200::bigint)',
+  'issue 4: a group has at most 200 keys besides the first ones of its errors');
+SELECT pg_temp.send('M', 'f g h', 'it broke: entirely'), pg_temp.send('M', 'f x', 'it broke: entirely') \g /dev/null
+SELECT is(pg_temp.groups('M'), 1::bigint, 'issue 4: and goes on to find its errors');
+SELECT is((SELECT total_occurrences FROM vigil.module_error_groups WHERE error_name = 'M'), 252, 'issue 4: all of them');
 
 -- One call with several errors of one kind
 SELECT vigil.capture_sentry(:m1, '{}' || E'\n' || string_agg(format(E'{"type":"event"}\n{"exception":{"values":[{"type":"C","value":"v","stacktrace":{"frames":[%s]}}]},"platform":"node"}\n',
