@@ -8,7 +8,7 @@ namespace vigil::worker {
 namespace {
 
 // Errors are stored promptly, but those of a burst together.
-constexpr Micros kErrorDelay = 100'000;
+constexpr Micros kErrorDelay = 200'000;
 
 emit_log_hook_type previous_hook = nullptr;
 

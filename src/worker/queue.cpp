@@ -140,7 +140,7 @@ namespace {
 
 constexpr std::size_t kBatchRecords = 1000;
 constexpr std::size_t kBatchBytes = 4 * 1024 * 1024;
-constexpr Micros kGather = 100'000;  // between batches of a lane that is never empty
+constexpr Micros kGather = 200'000;  // between batches of a lane that is never empty
 constexpr Micros kLongestWait = 60 * kSecond;
 constexpr Micros kIdle = 300 * kSecond;
 
