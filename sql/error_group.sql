@@ -58,6 +58,44 @@ END $$;
 COMMENT ON FUNCTION vigil.reopen_error_groups(uuid[], uuid[], uuid[]) IS
   'Step of ingest: opens resolved groups whose errors recur in these releases.';
 
+CREATE OR REPLACE FUNCTION vigil.group_errors(since timestamptz DEFAULT '-infinity') RETURNS bigint
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+DECLARE
+  orphan record;
+  made uuid;
+  grouped bigint := 0;
+BEGIN
+  FOR orphan IN
+    SELECT DISTINCT ON (e.module_id, e.fingerprint) e.module_id, e.fingerprint, e.error_type, e.error_name,
+           e.error_message, e.error_stack, e.level
+    FROM vigil.errors e
+    WHERE e.created_at >= since AND e.fingerprint <> ''
+      AND NOT EXISTS (SELECT FROM vigil.error_fingerprints f
+                      WHERE f.module_id = e.module_id AND f.fingerprint = e.fingerprint)
+    ORDER BY e.module_id, e.fingerprint, e.created_at
+  LOOP
+    INSERT INTO vigil.error_groups
+      (module_id, fingerprint, error_type, error_name, error_message, sample_stack, level, priority)
+    VALUES (orphan.module_id, orphan.fingerprint, orphan.error_type, orphan.error_name, orphan.error_message,
+            orphan.error_stack, orphan.level,
+            coalesce(vigil.priority_by_rules(orphan.module_id, orphan.error_type, orphan.error_name, orphan.error_message,
+                                             orphan.level), 'medium'))
+    RETURNING id INTO made;
+    INSERT INTO vigil.error_fingerprints (module_id, fingerprint, group_id)
+    VALUES (orphan.module_id, orphan.fingerprint, made) ON CONFLICT DO NOTHING;
+    IF FOUND THEN
+      grouped := grouped + 1;
+    ELSE
+      -- Another session was faster.
+      DELETE FROM vigil.error_groups g WHERE g.module_id = orphan.module_id AND g.id = made;
+    END IF;
+  END LOOP;
+  RETURN grouped;
+END $$;
+COMMENT ON FUNCTION vigil.group_errors(timestamptz) IS
+  'Makes groups for errors since an event time that have none, as they were written to vigil.errors directly; returns how many.';
+
 -- What people do --------------------------------------------------------------------------------------
 
 CREATE OR REPLACE FUNCTION vigil.find_error_group(id uuid) RETURNS vigil.error_groups

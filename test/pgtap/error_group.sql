@@ -1,7 +1,7 @@
 -- Error groups: creation, totals, status, regression.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(20);
+SELECT plan(24);
 
 SELECT vigil.track_error(pg_temp.error(jsonb_build_object('siteId', site, 'sessionId', session, 'versionId', version)))
 FROM (VALUES ('bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbb1', 'a', 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaa1'),
@@ -43,6 +43,15 @@ SELECT is((SELECT count(*) FROM vigil.error_groups), 2::bigint, 'S0-11: the same
 SELECT results_eq('SELECT total_occurrences FROM vigil.module_error_groups ORDER BY 1', 'VALUES (1), (6)', 'S0-11: and counted apart');
 SELECT results_eq($$SELECT priority::text FROM (SELECT unnest(enum_range(NULL::vigil.priority)) AS priority) p ORDER BY p.priority DESC$$,
   $$VALUES ('critical'), ('high'), ('medium'), ('low')$$, 'S0-124: priorities sort by weight');
+
+-- Written directly
+INSERT INTO vigil.errors (module_id, error_type, error_name, error_message, error_stack, fingerprint, created_at)
+SELECT :m2, 'api', 'Direct', 'message ' || n, 'at ' || n, 'direct ' || n % 2, now() - n * interval '1 hour' FROM generate_series(1, 4) AS n;
+SELECT is((SELECT count(*) FROM vigil.error_group_totals WHERE group_id IS NULL AND fingerprint LIKE 'direct%'), 2::bigint, 'issue 4: what is inserted counts, without a group');
+SELECT is(vigil.group_errors(now() - interval '1 day'), 2::bigint, 'issue 4: groups are made of it');
+SELECT is(vigil.group_errors(), 0::bigint, 'issue 4: once');
+SELECT results_eq($$SELECT error_fingerprint, error_message, total_occurrences FROM vigil.module_error_groups WHERE error_name = 'Direct' ORDER BY 1$$,
+  $$VALUES ('direct 0', 'message 4', 2), ('direct 1', 'message 3', 2)$$, 'issue 4: described by their first errors');
 
 -- What a list of errors shows
 SELECT vigil.track_error(pg_temp.error(jsonb_build_object('errorName', 'Card', 'errorStack', E'Card: x\n    at f (/app/a.js:1:2)', 'siteId', :s1))) \g /dev/null
