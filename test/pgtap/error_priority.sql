@@ -14,7 +14,7 @@ SELECT vigil.create_priority_rule('critical', module_name => 'check*', error_nam
 INSERT INTO vigil.modules (module_id, name) VALUES (:m2, 'Checkout');
 CREATE FUNCTION pg_temp.sent(members jsonb) RETURNS text LANGUAGE sql AS $$
   SELECT vigil.track_error(pg_temp.error(members));
-  SELECT priority::text FROM vigil.error_groups ORDER BY id DESC LIMIT 1 $$;
+  SELECT priority::text FROM vigil.error_groups WHERE error_name = members ->> 'errorName' AND module_id = coalesce(members ->> 'moduleId', '11111111-1111-4111-8111-111111111111')::uuid $$;
 SELECT is(pg_temp.sent('{"errorName": "A"}'), 'low', 'issue 4: a rule of low rank');
 SELECT is(pg_temp.sent('{"errorName": "B", "errorMessage": "the Payment failed"}'), 'critical', 'issue 4: a rule of the module comes first');
 SELECT is(pg_temp.sent(jsonb_build_object('errorName', 'B', 'errorMessage', 'the Payment failed', 'moduleId', :m2)), 'low', 'issue 4: and is of no other');

@@ -122,7 +122,7 @@ my $fresh = '00000000-0000-4000-8000-0000000000d4';
 my $many = qq{SELECT vigil.capture_sentry('$fresh', E'{}\\n' || (SELECT string_agg(format(E'{"type":"event"}\\n%s\\n',
   jsonb_build_object('platform', 'node', 'exception', jsonb_build_object('values', jsonb_build_array(jsonb_build_object(
     'type', 'Fresh', 'value', 'v', 'stacktrace', jsonb_build_object('frames', jsonb_build_array(
-      jsonb_build_object('filename', '/app/b.js', 'function', 'caller' || i % 3, 'lineno', 1, 'in_app', true),
+      jsonb_build_object('filename', '/app/caller' || i % 3 || '.js', 'lineno', 1, 'in_app', true),
       jsonb_build_object('filename', '/app/a.js', 'function', 'thrower' || i / 3, 'lineno', 1, 'in_app', true)))))))),
   '' ORDER BY hashtext(i || 'x' || :client_id)) FROM generate_series(0, 59) i));};
 $together->(20, 2, $many, 'issue 4: 20 sessions send 60 new errors, each in its own order');
