@@ -91,10 +91,10 @@ class Scheme {
   FingerprintLadder ladder() {
     FingerprintLadder ladder;
     if (basis_ != Basis::kMessage) {
-      ladder.add(by_frames());
-      ladder.add(by_top());
+      ladder.add(by_frames(), true);
+      ladder.add(by_top(), named_ < 2);
     }
-    ladder.add(by_message());
+    ladder.add(by_message(), basis_ == Basis::kMessage);
     return ladder;
   }
 
@@ -104,6 +104,7 @@ class Scheme {
     out.name = name_;
     out.cause = cause();
     out.message = message();
+    explain_message(name_, message_source(), out.message_parts);
     for (std::size_t i = 0; i < frames_.size(); ++i) {
       ExplainedFrame frame{frames_[i], verdicts_[i],
                            std::pmr::string(out.frames.get_allocator().resource()),
@@ -118,6 +119,7 @@ class Scheme {
   struct Kept {
     std::size_t frame;  // index
     std::size_t end;    // of its fields
+    bool named;
   };
 
   // Reads the stack, and as many frames of the application as that; keeps what makes the key.
@@ -125,7 +127,7 @@ class Scheme {
     frames_.clear();
     kept_.clear();
     fields_.resize(0);
-    named_ = false;
+    named_ = 0;
     parse_stack(report_.stack, {report_.name, report_.message}, frames_, app_frames);
     verdicts_.assign(frames_.size(), FrameVerdict::kBeyond);
     for (const FrameVerdict wanted :
@@ -238,8 +240,8 @@ class Scheme {
       fields_.resize(start);
       return FrameVerdict::kUnnamed;
     }
-    named_ = named_ || named;
-    kept_.push_back({index, fields_.bytes().size()});
+    named_ += named;
+    kept_.push_back({index, fields_.bytes().size(), named});
     return FrameVerdict::kKept;
   }
 
@@ -266,7 +268,10 @@ class Scheme {
     for (std::size_t period = 1; period <= kPeriod && 2 * period <= count; ++period) {
       const std::size_t half = count - period;
       if (bytes_of(half, count) != bytes_of(half - period, half)) continue;
-      for (std::size_t i = half; i < count; ++i) verdicts_[kept_[i].frame] = FrameVerdict::kRepeat;
+      for (std::size_t i = half; i < count; ++i) {
+        verdicts_[kept_[i].frame] = FrameVerdict::kRepeat;
+        named_ -= kept_[i].named;
+      }
       fields_.resize(end_of(half));
       kept_.resize(half);
       return;
@@ -281,17 +286,22 @@ class Scheme {
     return deepest->name;
   }
 
+  // A report without message and frames has at least the text where its frames should be.
+  std::string_view message_source() const {
+    const bool empty = stack::trim(report_.message).empty() && frames_.empty();
+    return empty ? report_.stack : report_.message;
+  }
+
   std::string_view message() {
     if (!has_message_) {
-      const bool empty = stack::trim(report_.message).empty();
-      append_message(name_, empty && frames_.empty() ? report_.stack : report_.message, message_);
+      append_message(name_, message_source(), message_);
       has_message_ = true;
     }
     return message_;
   }
 
   // Frames of libraries say little of the mistake, and so do files alone.
-  bool with_message() const { return basis_ == Basis::kLibrary || !named_; }
+  bool with_message() const { return basis_ == Basis::kLibrary || named_ == 0; }
 
   // What the message says beside the frames.
   std::string_view message_by_frames() {
@@ -353,7 +363,7 @@ class Scheme {
   std::pmr::string message_;
   bool has_message_ = false;
   std::pmr::string head_;  // of the message
-  bool named_ = false;     // a frame that is kept has a function
+  std::size_t named_ = 0;  // frames that are kept and have a function
   Basis basis_ = Basis::kMessage;
 };
 
@@ -375,6 +385,13 @@ std::string with_default(std::string_view part, std::string_view default_key) {
 }
 
 bool is_default(std::string_view part) { return part == "{{ default }}" || part == "{{default}}"; }
+
+// The rule that gives the error a key of its own. The first that fits may also say that none does.
+const FingerprintRule* key_rule(const ErrorReport& report, const FingerprintRules& rules) {
+  const FingerprintRule* rule = rules.key_rule(stack::trim(report.name), report.message);
+  const bool none = rule != nullptr && rule->key.size() == 1 && is_default(rule->key.front());
+  return none ? nullptr : rule;
+}
 
 // The only key of an error that a rule gives one, which may stand for the key it would have.
 Fingerprint key_by_rule(const FingerprintRule& rule, Scheme& scheme) {
@@ -433,16 +450,16 @@ std::string_view reason_of(Basis basis) {
 
 Fingerprint fingerprint(const ErrorReport& report, const FingerprintRules& rules) {
   Scheme scheme(report, rules);
-  const FingerprintRule* rule = rules.key_rule(report.name, report.message);
+  const FingerprintRule* rule = key_rule(report, rules);
   return rule != nullptr ? key_by_rule(*rule, scheme) : scheme.first();
 }
 
 FingerprintLadder fingerprints(const ErrorReport& report, const FingerprintRules& rules) {
   Scheme scheme(report, rules);
-  const FingerprintRule* rule = rules.key_rule(report.name, report.message);
+  const FingerprintRule* rule = key_rule(report, rules);
   if (rule == nullptr) return scheme.ladder();
   FingerprintLadder ladder;
-  ladder.add(key_by_rule(*rule, scheme));
+  ladder.add(key_by_rule(*rule, scheme), true);
   return ladder;
 }
 
@@ -450,12 +467,12 @@ void explain_fingerprint(const ErrorReport& report, const FingerprintRules& rule
                          FingerprintExplanation& out) {
   Scheme scheme(report, rules, true);
   scheme.explain(out);
-  out.rule = rules.key_rule(report.name, report.message);
+  out.rule = key_rule(report, rules);
   if (out.rule == nullptr) {
     out.ladder = scheme.ladder();
   } else {
     out.basis = Basis::kCustom;
-    out.ladder.add(key_by_rule(*out.rule, scheme));
+    out.ladder.add(key_by_rule(*out.rule, scheme), true);
   }
 }
 

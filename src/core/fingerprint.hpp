@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/fingerprint_rules.hpp"
+#include "core/message_template.hpp"
 #include "core/stack.hpp"
 
 namespace vigil {
@@ -39,11 +40,20 @@ inline std::string_view text_of(const Fingerprint& key) { return {key.data(), ke
 // The keys of one error, the most telling first: all frames, the top frame, the message.
 class FingerprintLadder {
  public:
-  void add(const Fingerprint& key) { keys_[size_++] = key; }
+  void add(const Fingerprint& key, bool finds) {
+    keys_[size_] = key;
+    finds_[size_++] = finds;
+  }
   std::span<const Fingerprint> keys() const { return {keys_.data(), size_}; }
+
+  // Whether the key may find the group of its error; otherwise it tells too little, and is only
+  // there for errors of which less is known. The frame that threw does if no other frame has a
+  // name, the message if there is no frame.
+  bool finds(std::size_t index) const { return finds_[index]; }
 
  private:
   std::array<Fingerprint, 3> keys_;
+  std::array<bool, 3> finds_{};
   std::size_t size_ = 0;
 };
 
@@ -80,13 +90,18 @@ struct ExplainedFrame {
 // How the key of a report came about.
 struct FingerprintExplanation {
   explicit FingerprintExplanation(std::pmr::memory_resource* resource)
-      : cause(resource), message(resource), message_by_frames(resource), frames(resource) {}
+      : cause(resource),
+        message(resource),
+        message_parts(resource),
+        message_by_frames(resource),
+        frames(resource) {}
 
   FingerprintLadder ladder;
   Basis basis = Basis::kMessage;
   std::string_view name;
-  std::pmr::string cause;              // name of the exception at the root, if there is a chain
-  std::pmr::string message;            // template
+  std::pmr::string cause;    // name of the exception at the root, if there is a chain
+  std::pmr::string message;  // template,
+  std::pmr::vector<TemplatePart> message_parts;  // and what it is made of
   std::pmr::string message_by_frames;  // what of it is part of keys that are made of frames
   std::pmr::vector<ExplainedFrame> frames;
   const FingerprintRule* rule = nullptr;  // that gave the key

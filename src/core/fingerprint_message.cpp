@@ -1,6 +1,5 @@
 #include "core/fingerprint_message.hpp"
 
-#include "core/message_template.hpp"
 #include "core/stack_line.hpp"
 #include "core/word_set.hpp"
 
@@ -135,6 +134,33 @@ bool is_proper_name(std::string_view word) {
          std::all_of(word.begin() + 1, word.end(), [](char c) { return c >= 'a' && c <= 'z'; });
 }
 
+// The code before a message, `E1234: ` or `[TS2345] `, which is taken off; otherwise nothing. One
+// letter other than E, and one or two digits, rather tell which thread or worker it was.
+std::string_view take_code(std::string_view& message) {
+  const bool bracket = message.starts_with('[');
+  const std::size_t from = bracket ? 1 : 0;
+  std::size_t at = from;
+  const auto run = [&](auto is_part) {
+    const std::size_t start = at;
+    while (at < message.size() && is_part(message[at])) ++at;
+    return at - start;
+  };
+  const std::size_t letters = run([](char c) { return c >= 'A' && c <= 'Z'; });
+  if (letters > 5 || letters == 0 || (letters == 1 && message[from] != 'E')) return {};
+  if (at < message.size() && (message[at] == '-' || message[at] == '_')) ++at;
+  const std::size_t digits = run(is_digit);
+  if (digits < 3 || digits > 6) return {};
+  if (at == message.size() || message[at] != (bracket ? ']' : ':')) return {};
+  const std::string_view code = message.substr(from, at - from);
+  message = trim(message.substr(at + 1));
+  return code;
+}
+
+std::string_view without_full_stop(std::string_view message) {
+  take_back(message, ".");
+  return message;
+}
+
 constexpr WordSet kEngineErrors("TypeError", "ReferenceError", "RangeError", "SyntaxError",
                                 "URIError", "EvalError", "InternalError");
 
@@ -143,8 +169,22 @@ constexpr WordSet kEngineErrors("TypeError", "ReferenceError", "RangeError", "Sy
 void append_message(std::string_view name, std::string_view message, std::pmr::string& out) {
   message = first_lines(without_prefix(name, message));
   if (append_engine_message(message, out)) return;
-  if (message.ends_with('.')) message.remove_suffix(1);
-  message_template(message, out);
+  const std::string_view code = take_code(message);
+  if (!code.empty()) out.append(code) += ' ';
+  message_template(without_full_stop(message), out);
+}
+
+void explain_message(std::string_view name, std::string_view message,
+                     std::pmr::vector<TemplatePart>& parts) {
+  message = first_lines(without_prefix(name, message));
+  std::pmr::string words(parts.get_allocator().resource());
+  if (append_engine_message(message, words)) {
+    parts.push_back({message, std::move(words)});
+    return;
+  }
+  const std::string_view code = take_code(message);
+  if (!code.empty()) parts.push_back({code, std::move(words)});
+  explain_template(without_full_stop(message), parts);
 }
 
 void append_head(std::string_view message, std::pmr::string& out) {

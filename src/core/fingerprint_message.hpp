@@ -4,6 +4,9 @@
 #include <memory_resource>
 #include <string>
 #include <string_view>
+#include <vector>
+
+#include "core/message_template.hpp"
 
 namespace vigil {
 
@@ -11,6 +14,11 @@ namespace vigil {
 // error's own name and words like "Uncaught" before it. What the JavaScript engines say in words of
 // their own about one mistake has one text.
 void append_message(std::string_view name, std::string_view message, std::pmr::string& out);
+
+// Appends the parts of the message that the template is made of, or one part for all of it where
+// engines have words of their own.
+void explain_message(std::string_view name, std::string_view message,
+                     std::pmr::vector<TemplatePart>& parts);
 
 // Appends what a template says beside the frames of an error: the part before a colon that has two
 // words at least, at most twelve words, no names of people and things.

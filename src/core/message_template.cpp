@@ -253,6 +253,46 @@ std::string_view beginning(std::string_view text) {
   return text.substr(0, size);
 }
 
+// What is written from the text itself is kept; between such pieces stands what was replaced.
+class PartSink {
+ public:
+  PartSink(std::string_view text, std::pmr::vector<TemplatePart>& parts)
+      : text_(text), parts_(parts), placeholder_(parts.get_allocator().resource()) {}
+
+  void write(std::string_view written) {
+    const bool kept =
+        written.data() >= text_.data() && written.data() < text_.data() + text_.size();
+    if (!kept) {
+      placeholder_.append(written);
+      return;
+    }
+    const auto at = static_cast<std::size_t>(written.data() - text_.data());
+    replace(at);
+    parts_.push_back({written, std::pmr::string(parts_.get_allocator().resource())});
+    end_ = at + written.size();
+  }
+  void looked() {}
+
+  // What is left is replaced, or blank.
+  void finish() { replace(text_.size()); }
+
+ private:
+  void replace(std::size_t to) {
+    std::string_view source = text_.substr(end_, to - end_);
+    while (!source.empty() && source.front() == ' ') source.remove_prefix(1);
+    while (!source.empty() && source.back() == ' ') source.remove_suffix(1);
+    while (placeholder_.ends_with(' ')) placeholder_.pop_back();
+    while (placeholder_.starts_with(' ')) placeholder_.erase(0, 1);
+    if (!placeholder_.empty()) parts_.push_back({source, placeholder_});
+    placeholder_.clear();
+  }
+
+  std::string_view text_;
+  std::pmr::vector<TemplatePart>& parts_;
+  std::size_t end_ = 0;  // of what was written last
+  std::pmr::string placeholder_;
+};
+
 template <class Sink>
 class Scanner {
  public:
@@ -1192,6 +1232,12 @@ TemplateKey template_key(std::string_view text) noexcept {
 TemplateKey key_of_template(std::string_view message) noexcept {
   return key_of(
       murmur3_x64_128({reinterpret_cast<const std::uint8_t*>(message.data()), message.size()}));
+}
+
+void explain_template(std::string_view text, std::pmr::vector<TemplatePart>& parts) {
+  PartSink sink(beginning(text), parts);
+  Scanner(text, sink).run();
+  sink.finish();
 }
 
 std::size_t template_work(std::string_view text) noexcept {

@@ -6,6 +6,7 @@
 #include <memory_resource>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace vigil {
 
@@ -29,6 +30,15 @@ TemplateKey template_key(std::string_view text) noexcept;
 
 // The same hash over a template that is already there.
 TemplateKey key_of_template(std::string_view message) noexcept;
+
+// A part of a text: kept in its template, or a placeholder there.
+struct TemplatePart {
+  std::string_view text;
+  std::pmr::string placeholder;  // empty: kept
+};
+
+// Appends the parts of a text in their order; blanks between them are left out.
+void explain_template(std::string_view text, std::pmr::vector<TemplatePart>& parts);
 
 // How often a byte of the text is read to find its template: at most a fixed multiple of its size.
 std::size_t template_work(std::string_view text) noexcept;

@@ -139,6 +139,19 @@ void write_frame(JsonWriter& json, std::size_t ordinal, const ExplainedFrame& ex
   json.end_object();
 }
 
+void write_part(JsonWriter& json, const TemplatePart& part) {
+  json.begin_object();
+  json.key("text");
+  json.text(part.text);
+  json.key("kept");
+  json.boolean(part.placeholder.empty());
+  if (!part.placeholder.empty()) {
+    json.key("as");
+    json.text(part.placeholder);
+  }
+  json.end_object();
+}
+
 void write_rule(JsonWriter& json, const FingerprintRule* rule) {
   json.key("rule");
   if (rule == nullptr) return json.null();
@@ -175,6 +188,10 @@ Datum explained_json(const FingerprintExplanation& explanation) {
   json.text(explanation.message);
   json.key("with_frames");
   json.text(explanation.message_by_frames);
+  json.key("parts");
+  json.begin_array();
+  for (const TemplatePart& part : explanation.message_parts) write_part(json, part);
+  json.end_array();
   json.end_object();
   json.key("frames");
   json.begin_array();

@@ -14,15 +14,13 @@ std::string unique_key() {
   return "u_" + to_hex(random).substr(0, 32);
 }
 
-bool is_of_message(const Fingerprint& key) { return key[2] == static_cast<char>(Basis::kMessage); }
-
-// Adds the keys from the most telling on. By its message alone an error with frames finds no group,
-// or everything that failed to fetch would be one.
+// Adds the keys from the most telling on. Those that tell too little only become keys of the group:
+// everything that failed to fetch would be one, and everything that an assertion threw.
 void add_ladder(const FingerprintLadder& ladder, bool lookup, KeyList& keys) {
-  for (const Fingerprint& key : ladder.keys()) {
-    const bool finds = &key == ladder.keys().data() || !is_of_message(key);
-    if (lookup && finds) keys.add(KeyRole::kLookup, text_of(key));
-    if (!lookup) keys.add(finds ? KeyRole::kBoth : KeyRole::kAttached, text_of(key));
+  for (std::size_t i = 0; i < ladder.keys().size(); ++i) {
+    const std::string_view key = text_of(ladder.keys()[i]);
+    if (lookup && ladder.finds(i)) keys.add(KeyRole::kLookup, key);
+    if (!lookup) keys.add(ladder.finds(i) ? KeyRole::kBoth : KeyRole::kAttached, key);
   }
 }
 

@@ -501,6 +501,12 @@ function engineTemplate(message) {
   return null;
 }
 
+// The code before a message, otherwise nothing, and what is left.
+function splitCode(message) {
+  const found = /^(?:\[((?:E|[A-Z]{2,5})[-_]?[0-9]{3,6})\]|((?:E|[A-Z]{2,5})[-_]?[0-9]{3,6}):)/.exec(message);
+  return found ? [found[1] ?? found[2], trim(message.slice(found[0].length))] : [null, message];
+}
+
 const engineErrors = words("TypeError ReferenceError RangeError SyntaxError URIError EvalError InternalError");
 
 function wordsOf({ basis, kept }, name, template) {
@@ -535,8 +541,10 @@ function prepare(error, frames) {
   const report = { type, name: trim(name), cause: all.length > 1 ? deepest.name : "", ...select(frames, error.rules ?? []) };
   report.message = normalised(trim(message) === "" && frames.length === 0 ? stack : message, report.name);
   report.template = engineTemplate(report.message);
-  const keyed = (rule) => rule.action === "key" && fits(rule.name, name) && fits(rule.message, message);
-  report.rule = error.rules?.find(keyed);
+  const keyed = (rule) => rule.action === "key" && fits(rule.name, report.name) && fits(rule.message, message);
+  const rule = error.rules?.find(keyed);
+  const isNone = rule?.key.length === 1 && /^\{\{(?: default |default)\}\}$/.test(rule.key[0]);
+  report.rule = isNone ? undefined : rule;
   return report;
 }
 
@@ -558,10 +566,12 @@ function compare(errors) {
     'frames', ARRAY(SELECT to_jsonb(f) FROM vigil.parse_stack(item ->> 'stack', item ->> 'name', item ->> 'message') AS f
                     ORDER BY f.ordinal))`);
   const reports = errors.map((error, i) => prepare(error, answers[i].frames));
-  const messages = reports.map(({ message }) => toText(message.replace(/\.$/, "")));
+  const split = reports.map(({ message }) => splitCode(message));
+  const messages = split.map(([, message]) => toText(message.replace(/\.$/, "")));
   const templates = ask(messages, "vigil.message_template(item #>> '{}')");
   return reports.map((report, i) => {
-    report.template ??= toBytes(templates[i]);
+    const [code] = split[i];
+    report.template ??= (code === null ? "" : `${code} `) + toBytes(templates[i]);
     const own = keysOf(report);
     return { error: errors[i], report, own, theirs: answers[i].keys, isRight: own.join() === answers[i].keys.join() };
   });

@@ -22,8 +22,8 @@ SELECT is(pg_temp.keys('A'), 'e1m_ e1s_ e1t_', 'issue 4: a group has all keys of
 SELECT is((SELECT e.fingerprint FROM vigil.errors e), (SELECT vigil.fingerprint('javascript', 'A', 'it broke: here', pg_temp.thrown('A', 'f g h') ->> 'errorStack')),
   'issue 4: an error carries the first');
 SELECT ok((SELECT bool_and(length(fingerprint) <= 64) FROM vigil.error_fingerprints), 'C-18: all fit 64 characters');
-SELECT pg_temp.send('A', 'f x') \g /dev/null
-SELECT is(pg_temp.groups('A'), 1::bigint, 'issue 4: other callers of what threw: found by the frame that threw');
+SELECT pg_temp.send('A', 'f') \g /dev/null
+SELECT is(pg_temp.groups('A'), 1::bigint, 'issue 4: of what threw nothing else is known: found by the frame that threw');
 SELECT is(pg_temp.keys('A'), 'e1m_ e1s_ e1s_ e1t_', 'issue 4: and its own key is attached');
 SELECT pg_temp.send('A', '') \g /dev/null
 SELECT is(pg_temp.groups('A'), 1::bigint, 'issue 4: a report without stack is found by its message');
@@ -41,14 +41,14 @@ SELECT is(pg_temp.groups('B'), 2::bigint, 'issue 4: the message of an error with
 SELECT pg_temp.send('M', 'f g h', 'it broke: ' || translate(n::text, '0123456789', 'abcdefghij')) FROM generate_series(1, 250) AS n \g /dev/null
 SELECT results_eq($$SELECT count(*) FROM vigil.error_fingerprints f JOIN vigil.error_groups g ON g.id = f.group_id WHERE g.error_name = 'M'$$, 'VALUES (200::bigint)',
   'issue 4: a group has at most 200 keys besides the first ones of its errors');
-SELECT pg_temp.send('M', 'f g h', 'it broke: entirely'), pg_temp.send('M', 'f x', 'it broke: entirely') \g /dev/null
+SELECT pg_temp.send('M', 'f g h', 'it broke: entirely'), pg_temp.send('M', 'f', 'it broke: entirely') \g /dev/null
 SELECT is(pg_temp.groups('M'), 1::bigint, 'issue 4: and goes on to find its errors');
 SELECT is((SELECT total_occurrences FROM vigil.module_error_groups WHERE error_name = 'M'), 252, 'issue 4: all of them');
 
 -- One call with several errors of one kind
 SELECT vigil.capture_sentry(:m1, '{}' || E'\n' || string_agg(format(E'{"type":"event"}\n{"exception":{"values":[{"type":"C","value":"v","stacktrace":{"frames":[%s]}}]},"platform":"node"}\n',
   (SELECT string_agg(format('{"filename":"/app/%s.js","function":"%1$s","lineno":1,"in_app":true}', f), ',') FROM string_to_table(functions, ' ') f)), '') ::text)
-FROM unnest(ARRAY['z y x', 'w x', 'v u x', 'z y x']) AS functions \g /dev/null
+FROM unnest(ARRAY['z y x', 'x', 'x', 'z y x']) AS functions \g /dev/null
 SELECT is(pg_temp.groups('C'), 1::bigint, 'issue 4: errors of one call share what the first of them made');
 SELECT is((SELECT total_occurrences FROM vigil.module_error_groups WHERE error_name = 'C'), 4, 'issue 4: and are counted');
 
@@ -59,7 +59,7 @@ CREATE FUNCTION pg_temp.sentry(type text, fingerprint jsonb) RETURNS void LANGUA
   SELECT vigil.capture_sentry('11111111-1111-4111-8111-111111111111', E'{}\n{"type":"event"}\n' || jsonb_build_object('platform', 'node', 'fingerprint', fingerprint,
     'exception', jsonb_build_object('values', jsonb_build_array(jsonb_build_object('type', type, 'value', 'v'))))::text || E'\n') $$;
 SELECT pg_temp.sentry('E', '["a", "b"]'), pg_temp.sentry('F', '["a", "b"]'), pg_temp.sentry('E', '["{{ default }}", "b"]'), pg_temp.sentry('E', '["{{ default }}"]') \g /dev/null
-SELECT results_eq($$SELECT error_name, left(fingerprint, 4) FROM vigil.error_groups WHERE error_name IN ('E', 'F') ORDER BY id$$,
+SELECT results_eq($$SELECT error_name, left(fingerprint, 4) FROM vigil.error_groups WHERE error_name IN ('E', 'F') ORDER BY 2$$,
   $$VALUES ('E', 'e1c_'), ('E', 'e1c_'), ('E', 'e1m_')$$, 'issue 4: a list is a key of its parts; the default alone is none');
 
 -- Rules

@@ -253,6 +253,20 @@ TEST(FingerprintV1, KeysAreFieldsThatAnybodyCanHash) {
   EXPECT_EQ(first_key("TypeError", kNullMessage, kNode), text_of(ladder.keys()[0]));
 }
 
+TEST(FingerprintV1, KeysThatTellLittleFindNoGroup) {
+  const auto finds = [](std::string_view stack) {
+    const FingerprintLadder ladder = fingerprints({"app", "E", "m", stack});
+    std::string out;
+    for (std::size_t i = 0; i < ladder.keys().size(); ++i)
+      out.append(1, ladder.keys()[i][2]).append(ladder.finds(i) ? "+" : "-");
+    return out;
+  };
+  EXPECT_EQ(finds(kNode), "s+t-m-");
+  EXPECT_EQ(finds("    at f (/app/src/a.js:1:2)\n"), "s+t+m-");
+  EXPECT_EQ(finds("f@https://a.b/c.js:1:2\n@https://a.b/d.js:3:4\n"), "s+t+m-");
+  EXPECT_EQ(finds(""), "m+");
+}
+
 TEST(FingerprintV1, WithoutFramesTheMessageDecides) {
   EXPECT_EQ(first_key("E", "order 77 is late", ""),
             key_of({"e1m", "app", "E", "order <num> is late"}));
@@ -260,6 +274,13 @@ TEST(FingerprintV1, WithoutFramesTheMessageDecides) {
             key_of({"e1m", "app", "E", "order <num> is late"}));
   EXPECT_EQ(first_key(" E ", "Uncaught E: x\n\n  y\nz", ""), key_of({"e1m", "app", "E", "x y"}));
   EXPECT_EQ(first_key("", "", ""), key_of({"e1m", "app", "", ""}));
+  // Codes tell mistakes apart, threads do not.
+  EXPECT_EQ(first_key("E", "[E1234] sync of 7 failed", ""),
+            key_of({"e1m", "app", "E", "E1234 sync of <num> failed"}));
+  EXPECT_EQ(first_key("E", "TS2345: no type 7", ""),
+            key_of({"e1m", "app", "E", "TS2345 no type <num>"}));
+  EXPECT_EQ(first_key("E", "[T1234] late", ""), first_key("E", "[T1235] late", ""));
+  EXPECT_EQ(first_key("E", "[WORKER12] late", ""), first_key("E", "[WORKER13] late", ""));
   // What has no message has at least its text.
   EXPECT_EQ(first_key("E", " ", "object 5"), key_of({"e1m", "app", "E", "object <num>"}));
   EXPECT_EQ(fingerprints({"app", "E", "x", ""}).keys().size(), 1U);
@@ -530,6 +551,12 @@ TEST(FingerprintRules, GiveKeys) {
   EXPECT_EQ(first_key("TimeoutError", "to say", kNode, payments),
             first_key("TimeoutError", "to say", kNode));
   EXPECT_EQ(fingerprints({"app", "TimeoutError", "to pay", kNode}, payments).keys().size(), 1U);
+  EXPECT_EQ(first_key(" TimeoutError ", "to pay", "", payments).substr(0, 4), "e1c_");
+  // A rule may say that errors have their own keys.
+  const std::string_view own[] = {"{{ default }}"};
+  const FingerprintRule none[] = {{RuleAction::kKey, {}, {}, "T*", {}, own}};
+  EXPECT_EQ(fingerprints({"app", "TimeoutError", "m", kNode}, FingerprintRules(none)).keys().size(),
+            3U);
 }
 
 TEST(FingerprintRules, PatternsStandForText) {

@@ -434,5 +434,27 @@ TEST(MessageTemplate, GroupsLabelledLogs) {
   EXPECT_GE(sum / sets, 0.82);
 }
 
+// `text` or `text=placeholder`, joined by |.
+std::string parts_of(std::string_view text) {
+  std::pmr::vector<TemplatePart> parts;
+  explain_template(text, parts);
+  std::string out;
+  for (const TemplatePart& part : parts) {
+    if (!out.empty()) out += '|';
+    out.append(part.text);
+    if (!part.placeholder.empty()) out.append("=").append(part.placeholder);
+  }
+  return out;
+}
+
+TEST(MessageTemplate, ExplainsItsParts) {
+  EXPECT_EQ(parts_of("order 77 of bob@example.com is late"),
+            "order|77=<num>|of|bob@example.com=<email>|is late");
+  EXPECT_EQ(parts_of("took 3 s, 4 s"), "took|3 s, 4 s=<duration>");
+  EXPECT_EQ(parts_of("7"), "7=<num>");
+  EXPECT_EQ(parts_of("  plain   words  "), "plain|words");
+  EXPECT_EQ(parts_of(""), "");
+}
+
 }  // namespace
 }  // namespace vigil
