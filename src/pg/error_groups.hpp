@@ -17,7 +17,7 @@ class KeyList {
  public:
   // A key that is there already is not added again.
   void add(KeyRole role, std::string_view key) {
-    if (text_.find(key) != std::string::npos) return;
+    if (key.empty() || text_.find(key) != std::string::npos) return;
     text_.push_back(static_cast<char>(role));
     text_.append(key).push_back('\0');
   }
@@ -65,9 +65,6 @@ class ErrorGroups {
     std::string_view text;
     bool first = false;                     // of some error
     std::uint32_t owner = Grouping::kNone;  // as read from the table
-    bool operator<(const Key& other) const {
-      return std::tie(module, text) < std::tie(other.module, other.text);
-    }
   };
   // A group of the table that owns keys.
   struct Owner {

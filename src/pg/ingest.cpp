@@ -210,7 +210,7 @@ void Ingest::set_fingerprint(Row& row, std::span<const std::string_view> parts) 
   };
   Field& fingerprint = row[at(kFingerprint)];
   KeyList keys;
-  if (fingerprint.present) {
+  if (fingerprint.present && !fingerprint.text.empty()) {
     keys.add(KeyRole::kBoth, fingerprint.text);
   } else {
     keys = groupings_.keys_of(row[at(kModuleId)].uuid,

@@ -1,7 +1,7 @@
 -- How errors find their groups: ladders of keys, schemes, rules, fingerprints of clients.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(41);
+SELECT plan(42);
 
 -- An error of a name whose stack is these functions, the place of throw first.
 CREATE FUNCTION pg_temp.thrown(name text, functions text, message text DEFAULT 'it broke: here', members jsonb DEFAULT '{}') RETURNS jsonb
@@ -55,6 +55,8 @@ SELECT is((SELECT total_occurrences FROM vigil.module_error_groups WHERE error_n
 -- Fingerprints of clients
 SELECT pg_temp.send('D', 'f', 'm', '{"fingerprint": "mine"}'), pg_temp.send('D', 'g', 'other', '{"fingerprint": "mine"}') \g /dev/null
 SELECT is(pg_temp.keys('D'), 'mine', 'C-18: a text of the client is the only key');
+SELECT pg_temp.send('Blank', 'f', 'm', '{"fingerprint": ""}') \g /dev/null
+SELECT is(pg_temp.keys('Blank'), 'e1m_ e1s_ e1t_', 'C-18: an empty one is none');
 CREATE FUNCTION pg_temp.sentry(type text, fingerprint jsonb) RETURNS void LANGUAGE sql AS $$
   SELECT vigil.capture_sentry('11111111-1111-4111-8111-111111111111', E'{}\n{"type":"event"}\n' || jsonb_build_object('platform', 'node', 'fingerprint', fingerprint,
     'exception', jsonb_build_object('values', jsonb_build_array(jsonb_build_object('type', type, 'value', 'v'))))::text || E'\n') $$;
