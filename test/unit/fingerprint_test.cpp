@@ -253,6 +253,81 @@ TEST(FingerprintV1, KeysAreFieldsThatAnybodyCanHash) {
   EXPECT_EQ(first_key("TypeError", kNullMessage, kNode), text_of(ladder.keys()[0]));
 }
 
+struct GoldenLadder {
+  ErrorReport report;
+  std::vector<std::string_view> keys;
+};
+
+// A key of v1 never changes; another one is another scheme.
+TEST(FingerprintV1, KeysStayAsTheyAre) {
+  const GoldenLadder golden[] = {
+      {{"javascript", "TypeError", "Cannot read properties of null (reading 'id')",
+        "TypeError: Cannot read properties of null (reading 'id')\n    at Ledger.post "
+        "(https://cdn.example/js/main.3f2a1b9c.js:41:22)\n    at new Transfer "
+        "(https://cdn.example/js/main.3f2a1b9c.js:12:10)\n    at async handle "
+        "(https://cdn.example/js/vendor-BkT9x_2a.js?v=2:88:5)"},
+       {"e1s_7da6116171d8b373e2c09bb97f5503e1", "e1t_9a0bb8935cc342aa8166d8a195cb5d7f",
+        "e1m_da262180b713dca5da7ce48d350ad840"}},
+      {{"javascript", "ApiError", "Request failed with status code 503",
+        "post@https://cdn.example/js/app.js:41:22\nhandle/<@https://cdn.example/js/"
+        "app.js:80:9\nasync*handle@https://cdn.example/js/app.js:79:12\n@https://cdn.example/js/"
+        "app.js:99:1"},
+       {"e1s_f6081c7933bf8ae6afb5f0ae6499fb33", "e1t_aedc8cc16ffdc496794403fa31dbb9bd",
+        "e1m_e46335bf7245e67b70d9ebfa57abe130"}},
+      {{"app", "ValueError", "bad amount: -3",
+        "Traceback (most recent call last):\n  File \"/srv/releases/20251120/bank/api.py\", line "
+        "31, in post\n    core.transfer(a)\n  File \"/srv/releases/20251120/bank/core.py\", line "
+        "9, in transfer\n    raise ValueError(a)\nValueError: bad amount: -3"},
+       {"e1s_47e569235e1d661d4f58d445c25fb848", "e1t_2694ccdcc0396becbbaa97a0cde3a42f",
+        "e1m_a502d83783e988143595aa7fdc58decf"}},
+      {{"app", "com.bank.TransferException", "limit",
+        "com.bank.TransferException: limit\n\tat com.bank.Api.lambda$handle$0(Api.java:12)\n\tat "
+        "java.base/java.util.ArrayList.forEach(ArrayList.java:1511)\nCaused by: "
+        "java.lang.IllegalStateException: closed\n\tat com.bank.Store$1.open(Store.java:7)\n\t... "
+        "2 more"},
+       {"e1s_f7f53eb85af1c9b0febc67cd88a6a4b3", "e1t_563b9b5a88c35daa0687c1d1ddf656c9",
+        "e1m_f3c639b37fc7ae119dfe70182a64a748"}},
+      {{"app", "panic", "assignment to entry in nil map",
+        "panic: assignment to entry in nil map\n\ngoroutine 7 "
+        "[running]:\nmain.(*Ledger).Post(0xc0000120a0)\n\t/srv/bank/ledger.go:41 "
+        "+0x1a5\nmain.main.func1()\n\t/srv/bank/main.go:12 +0x25\n"},
+       {"e1s_c2344a093c451351f1a34a6fae737b2a", "e1t_4023bb42b99df41b27a76436c93acc53",
+        "e1m_995dcb0e8278efc402e3853468ebe244"}},
+      {{"app", "NoMethodError", "undefined method `id' for nil",
+        "app/models/ledger.rb:41:in `post': undefined method `id' for nil (NoMethodError)\n\tfrom "
+        "app/controllers/api.rb:12:in `block (2 levels) in handle'"},
+       {"e1s_e3aca07bf39064f93ff23b95946a85e6", "e1t_5997b0b34139f36e0352e11f2a76206b",
+        "e1m_987d8332ff04c8bb52f13239187e7d55"}},
+      {{"app", "System.InvalidOperationException", "limit",
+        "System.InvalidOperationException: limit\n   at Bank.Ledger.Post(Int32 id) in "
+        "C:\\bank\\Ledger.cs:line 41\n   at Bank.Api.<Handle>d__5.MoveNext()"},
+       {"e1s_f73d9b19073aae1a98d81ca68119e79b", "e1t_4ab201bdf954a42534a03b78dd5dce2b",
+        "e1m_730ccb3be6b672d06b187087a5ba7456"}},
+      {{"database", "unique_violation",
+        "duplicate key value violates unique constraint \"orders_pkey\"",
+        "PL/pgSQL function bank.post(bigint,numeric) line 14 at SQL statement"},
+       {"e1s_a9037e55b5c036ce7a282310013a7d09", "e1t_3148e7e2d6516d9faec8aba29d8522f0",
+        "e1m_b43159140a4ceea45b6e2b59d1c972d5"}},
+      {{"app", "Error", "connect ECONNREFUSED 10.0.0.7:5432",
+        "Error: connect ECONNREFUSED 10.0.0.7:5432\n    at TCPConnectWrap.afterConnect [as "
+        "oncomplete] (node:net:1555:16)\n    at Client.connect "
+        "(/app/node_modules/pg@8.11.3/lib/client.js:77:3)"},
+       {"e1y_acbcc04bb78d3e826b62a041965e09e4", "e1t_6c628e168c9586e331e886bf8486bd4d",
+        "e1m_98e5b92f8a2e6961f0b1e170a164683a"}},
+      {{"api", "NetworkError", "order 77 of bob@example.com failed after 3.5 s", ""},
+       {"e1m_f0721f0560893290ef3f9782922039b8"}},
+      {{"app", "SyncError", "[E1234] sync of 8f14e45f-ceea-467f-a0d4-5c6b7d8e9f00 aborted", ""},
+       {"e1m_4d3e784a49bc3e4e21a4ef25ac131b94"}},
+      {{"", "", "", ""}, {"e1m_381f070ff4293a81378da80a48bca252"}},
+  };
+  for (const GoldenLadder& one : golden) {
+    std::vector<std::string_view> keys;
+    const FingerprintLadder ladder = fingerprints(one.report);
+    for (const Fingerprint& key : ladder.keys()) keys.push_back(text_of(key));
+    EXPECT_EQ(keys, one.keys) << one.report.stack;
+  }
+}
+
 TEST(FingerprintV1, KeysThatTellLittleFindNoGroup) {
   const auto finds = [](std::string_view stack) {
     const FingerprintLadder ladder = fingerprints({"app", "E", "m", stack});
