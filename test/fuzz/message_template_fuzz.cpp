@@ -22,5 +22,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   require(out.size() <= 8 * size);
   require(vigil::template_work(text) <= 96 * (size + 1));
   if (vigil::valid_utf8(text)) require(vigil::valid_utf8(out));
+  std::pmr::vector<vigil::TemplatePart> parts;
+  vigil::explain_template(text, parts);
+  require(parts.empty() == out.empty());
+  for (const vigil::TemplatePart& part : parts)
+    require(!part.placeholder.empty() || out.find(part.text) != out.npos);
   return 0;
 }
