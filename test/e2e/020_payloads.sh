@@ -14,18 +14,11 @@ trap 'dropdb --if-exists --force "$database" > /dev/null 2>&1 || true' EXIT
 
 sql() { psql -X -q -At -v ON_ERROR_STOP=1 -d "$database" "$@"; }
 
-# What is not as it should be yet, and why.
-declare -A todo=(
-  ["captured: groups of node11/non-error-thrown"]="the seed's fingerprint has no message, and synthetic exceptions differ only in it"
-)
-
 is() {
   local got=$1 want=$2 name=$3
   number=$((number + 1))
   if [[ $got == "$want" ]]; then
     echo "ok $number - $name"
-  elif [[ -n ${todo[$name]:-} ]]; then
-    echo "not ok $number - $name # TODO ${todo[$name]}"
   else
     echo "not ok $number - $name"
     echo "# got $got, expected $want"
