@@ -29,8 +29,8 @@ class Fields {
   }
   void end() {
     std::uint64_t size = bytes_.size() - start_ - kLength;
-    for (std::size_t i = kLength; i-- > 0; size >>= 8)
-      bytes_[start_ + i] = static_cast<char>(size & 0xff);
+    for (std::size_t i = kLength; size > 0; size >>= 8)
+      bytes_[start_ + --i] = static_cast<char>(size & 0xff);
   }
   void add(std::string_view text) {
     begin().append(text);

@@ -18,32 +18,118 @@ bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 bool is_upper(char c) { return c >= 'A' && c <= 'Z'; }
 bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
-// Directories in which programs are put: they say where it runs, not what it is.
-constexpr WordSet kRoots("app", "apps", "srv", "var", "www", "html", "htdocs", "public_html",
-                         "wwwroot", "opt", "usr", "local", "home", "Users", "root", "tmp",
-                         "private", "current", "releases", "release", "deploy", "deployments",
-                         "workspace", "workspaces", "builds", "build", "code", "task", "repo",
-                         "project", "projects", "mnt", "data", "runner", "work", "inetpub", "web",
-                         "site", "sites", "dist", "out", "output", "bundle", "package",
-                         "packages-cache");
+// What the name of a folder says.
+enum Meaning : std::uint8_t {
+  kRoot = 1,     // programs are put in it: where it runs, not what it is
+  kHome = 2,     // the name of a user stands behind it
+  kSource = 4,   // sources, or what is built of them: every package has one
+  kMany = 8,     // a repository keeps the packages that are deployed from it in it
+  kPackage = 16  // the name of a package, which no deploy changes, stands behind it
+};
 
-// Behind these stands the name of a user.
-constexpr WordSet kHomes("home", "Users");
+struct FolderMeaning {
+  std::string_view name;
+  unsigned meaning;
+};
 
-// Sources and what is built of them: every package has such a folder.
-constexpr WordSet kSourceFolders("src", "dist", "build", "out");
+constexpr FolderMeaning kFolders[] = {{"app", kRoot},
+                                      {"apps", kRoot | kMany},
+                                      {"srv", kRoot},
+                                      {"var", kRoot},
+                                      {"www", kRoot},
+                                      {"html", kRoot},
+                                      {"htdocs", kRoot},
+                                      {"public_html", kRoot},
+                                      {"wwwroot", kRoot},
+                                      {"opt", kRoot},
+                                      {"usr", kRoot},
+                                      {"local", kRoot},
+                                      {"home", kRoot | kHome},
+                                      {"Users", kRoot | kHome},
+                                      {"root", kRoot},
+                                      {"tmp", kRoot},
+                                      {"private", kRoot},
+                                      {"current", kRoot},
+                                      {"releases", kRoot},
+                                      {"release", kRoot},
+                                      {"deploy", kRoot},
+                                      {"deployments", kRoot},
+                                      {"workspace", kRoot},
+                                      {"workspaces", kRoot | kMany},
+                                      {"builds", kRoot},
+                                      {"build", kRoot | kSource},
+                                      {"code", kRoot},
+                                      {"task", kRoot},
+                                      {"repo", kRoot},
+                                      {"project", kRoot},
+                                      {"projects", kRoot},
+                                      {"mnt", kRoot},
+                                      {"data", kRoot},
+                                      {"runner", kRoot},
+                                      {"work", kRoot},
+                                      {"inetpub", kRoot},
+                                      {"web", kRoot},
+                                      {"site", kRoot},
+                                      {"sites", kRoot},
+                                      {"dist", kRoot | kSource},
+                                      {"out", kRoot | kSource},
+                                      {"output", kRoot},
+                                      {"bundle", kRoot},
+                                      {"package", kRoot},
+                                      {"packages-cache", kRoot},
+                                      {"src", kSource},
+                                      {"packages", kMany},
+                                      {"libs", kMany},
+                                      {"services", kMany},
+                                      {"crates", kMany},
+                                      {"node_modules", kPackage},
+                                      {"site-packages", kPackage},
+                                      {"dist-packages", kPackage},
+                                      {"gems", kPackage},
+                                      {"bower_components", kPackage}};
 
-// In these, a repository keeps the packages that are deployed from it.
-constexpr WordSet kPackageFolders("packages", "apps", "libs", "services", "workspaces", "crates");
+// One look at most folders says that they mean nothing.
+class FolderTable {
+ public:
+  constexpr FolderTable() {
+    for (const FolderMeaning& folder : kFolders) {
+      std::size_t at = slot(folder.name);
+      while (slots_[at] != 0) at = (at + 1) % kSlots;
+      slots_[at] = static_cast<std::uint8_t>(1 + (&folder - kFolders));
+    }
+  }
 
-// Behind these, a path has the name of a package, which no deploy changes.
-constexpr WordSet kPackageRoots("node_modules", "site-packages", "dist-packages", "gems",
-                                "bower_components");
+  unsigned meaning_of(std::string_view name) const {
+    for (std::size_t at = slot(name); slots_[at] != 0; at = (at + 1) % kSlots) {
+      const FolderMeaning& folder = kFolders[slots_[at] - 1];
+      if (folder.name == name) return folder.meaning;
+    }
+    return 0;
+  }
+
+ private:
+  static constexpr std::size_t kSlots = 512;
+
+  static constexpr std::size_t slot(std::string_view name) {
+    const auto letter = [&](std::size_t i) {
+      return std::size_t{static_cast<unsigned char>(name[i])};
+    };
+    return (name.size() * 37 + letter(0) * 131 + letter(name.size() / 2) * 17 +
+            letter(name.size() - 1) * 59) %
+           kSlots;
+  }
+
+  std::uint8_t slots_[kSlots] = {};
+};
+
+constexpr FolderTable kFolderTable;
+
+constexpr CharSet kVersionEnds("-+");
 
 // 1.2.3, v2.0 and 7.1.2-rc1
 bool is_version(std::string_view text) {
   take_front(text, "v");
-  text = text.substr(0, CharSet("-+").find(text));
+  text = text.substr(0, kVersionEnds.find(text));
   if (text.empty() || !is_digit(text.front()) || text.find('.') == kNone) return false;
   return std::ranges::all_of(text, [](char c) { return is_digit(c) || c == '.'; });
 }
@@ -115,6 +201,8 @@ bool is_noise(std::string_view token) {
   return token == "min" || token == "production" || token == "development" || token == "prod";
 }
 
+constexpr CharSet kFolderMarks("-_");
+
 // A folder that only says which release it is.
 bool is_generated_folder(std::string_view folder) {
   if (is_plain(folder)) return false;
@@ -128,7 +216,7 @@ bool is_generated_folder(std::string_view folder) {
     others += !is_hex(c) && c != '-' && c != '_' && c != 'T' && c != '.';
   }
   if (others == 0 && digits >= 6) return true;
-  const std::size_t dash = CharSet("-_").find_last(folder);
+  const std::size_t dash = kFolderMarks.find_last(folder);
   return dash != kNone &&
          (folder.starts_with("release") || folder.starts_with("build") ||
           folder.starts_with("deploy")) &&
@@ -209,7 +297,12 @@ void append_file_name(std::string_view name, std::pmr::string& out) {
 // A path or URL, taken apart from its end.
 struct Segments {
   static constexpr std::size_t kMost = 64;
-  std::array<std::string_view, kMost> all;
+  struct Segment {  // not cleared as texts would be
+    const char* data;
+    std::size_t size;
+  };
+  std::array<Segment, kMost> all;
+  std::array<std::uint8_t, kMost> meanings;
   std::size_t size = 0;
 
   explicit Segments(std::string_view path) {
@@ -222,7 +315,9 @@ struct Segments {
     }
   }
 
-  std::string_view name() const { return all[size - 1]; }
+  std::string_view at(std::size_t index) const { return {all[index].data, all[index].size}; }
+  std::string_view name() const { return at(size - 1); }
+  bool means(std::size_t index, Meaning meaning) const { return (meanings[index] & meaning) != 0; }
 
  private:
   static constexpr CharSet kSegmentEnds{"/\\?#"};
@@ -232,9 +327,11 @@ struct Segments {
     if (size == 0 && segment.front() == '(' && segment.back() == ')') return;  // (rsc)
     if (size == kMost) {  // the last ones are what counts
       std::shift_left(all.begin(), all.end(), 1);
+      std::shift_left(meanings.begin(), meanings.end(), 1);
       --size;
     }
-    all[size++] = segment;
+    all[size] = {segment.data(), segment.size()};
+    meanings[size++] = static_cast<std::uint8_t>(kFolderTable.meaning_of(segment));
   }
 };
 
@@ -261,11 +358,11 @@ std::string_view without_origin(std::string_view file) {
 // The index of the segment behind the last folder that packages are kept in, or size.
 std::size_t package_start(const Segments& segments) {
   for (std::size_t i = segments.size; i-- > 1;) {
-    const std::string_view folder = segments.all[i - 1];
-    if (kPackageRoots.contains(folder)) return i;
-    if (i > 1 && folder == "mod" && segments.all[i - 2] == "pkg") return i;
-    if (i > 1 && segments.all[i - 2] == "src" && folder.starts_with("index.crates.io")) return i;
-    if (i > 1 && segments.all[i - 2] == "src" && folder.starts_with("github.com-")) return i;
+    const std::string_view folder = segments.at(i - 1);
+    if (segments.means(i - 1, kPackage)) return i;
+    if (i > 1 && folder == "mod" && segments.at(i - 2) == "pkg") return i;
+    if (i > 1 && segments.at(i - 2) == "src" && folder.starts_with("index.crates.io")) return i;
+    if (i > 1 && segments.at(i - 2) == "src" && folder.starts_with("github.com-")) return i;
   }
   return segments.size;
 }
@@ -285,9 +382,9 @@ void append_package_path(const Segments& segments, std::size_t from, std::pmr::s
   for (std::size_t i = from; i < segments.size; ++i) {
     if (i > from) out += '/';
     if (i + 1 == segments.size)
-      append_file_name(segments.all[i], out);
+      append_file_name(segments.at(i), out);
     else
-      out.append(i < from + 4 ? without_version(segments.all[i]) : segments.all[i]);
+      out.append(i < from + 4 ? without_version(segments.at(i)) : segments.at(i));
   }
 }
 
@@ -295,10 +392,10 @@ void append_package_path(const Segments& segments, std::size_t from, std::pmr::s
 std::size_t root_size(const Segments& segments) {
   std::size_t at = 0;
   while (at + 1 < segments.size) {
-    const std::string_view folder = segments.all[at];
-    if (kHomes.contains(folder) && at + 2 < segments.size) {
+    const std::string_view folder = segments.at(at);
+    if (segments.means(at, kHome) && at + 2 < segments.size) {
       at += 2;
-    } else if (kRoots.contains(folder) || is_generated_folder(folder)) {
+    } else if (segments.means(at, kRoot) || is_generated_folder(folder)) {
       ++at;
     } else {
       break;
@@ -310,7 +407,7 @@ std::size_t root_size(const Segments& segments) {
 // The package of a repository with many, or none.
 std::string_view package_of(const Segments& segments, bool absolute) {
   for (std::size_t i = absolute ? 1 : 0; i + 2 < segments.size; ++i)
-    if (kPackageFolders.contains(segments.all[i])) return segments.all[i + 1];
+    if (segments.means(i, kMany)) return segments.at(i + 1);
   return {};
 }
 
@@ -326,22 +423,24 @@ void append_app_path(const Segments& segments, bool absolute, std::pmr::string& 
   const std::size_t root = root_size(segments);
   const std::string_view package = package_of(segments, absolute);
   std::size_t end = segments.size - 1;  // of the folders
-  while (end > root && is_generated_folder(segments.all[end - 1])) --end;
-  if (end > root && kSourceFolders.contains(segments.all[end - 1])) end = root;
+  while (end > root && is_generated_folder(segments.at(end - 1))) --end;
+  if (end > root && segments.means(end - 1, kSource)) end = root;
   std::size_t from = end;
   if (from > root) --from;
-  while (from > root && from < end && is_placeholder(segments.all[from])) --from;
-  if (!package.empty() && (from == end || segments.all[from].data() != package.data()))
+  while (from > root && from < end && is_placeholder(segments.at(from))) --from;
+  if (!package.empty() && (from == end || segments.at(from).data() != package.data()))
     out.append(package) += '/';
-  for (std::size_t i = from; i < end; ++i) out.append(segments.all[i]) += '/';
+  for (std::size_t i = from; i < end; ++i) out.append(segments.at(i)) += '/';
   append_file_name(segments.name(), out);
 }
 
+constexpr WordSet kScriptSuffixes("js", "ts", "jsx", "tsx", "mjs", "cjs", "mts", "cts");
+
 // What TypeScript is compiled to has another suffix.
 void drop_script_suffix(std::pmr::string& path) {
-  constexpr WordSet kSuffixes("js", "ts", "jsx", "tsx", "mjs", "cjs", "mts", "cts");
   const std::size_t dot = path.rfind('.');
-  if (dot != kNone && kSuffixes.contains(std::string_view(path).substr(dot + 1))) path.resize(dot);
+  if (dot != kNone && kScriptSuffixes.contains(std::string_view(path).substr(dot + 1)))
+    path.resize(dot);
 }
 
 // A name that says where the function is by itself.

@@ -76,12 +76,14 @@ bool take_ruby_part(std::string_view& name) {
                              [&](std::string_view part) { return take_front(name, part); });
 }
 
+constexpr CharSet kRubyOwners("#.");
+
 // Block, rescue and ensure are parts of the method they stand in.
 std::string_view ruby_function(std::string_view name) {
   while (take_ruby_part(name)) {
   }
   if (name.starts_with('<')) return {};  // <main>, <class:Cart>
-  const std::size_t owner = CharSet("#.").find_last(name);
+  const std::size_t owner = kRubyOwners.find_last(name);
   return owner == kNone || owner + 1 == name.size() ? name : name.substr(owner + 1);
 }
 
