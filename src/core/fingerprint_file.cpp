@@ -164,9 +164,11 @@ bool is_generated(std::string_view token) {
 
 bool is_vowel(char c) { return std::string_view("aeiouyAEIOUY").find(c) != kNone; }
 
+constexpr std::size_t kBundleHash = 8;
+
 // Eight characters as bundlers write them: of base 32, or of base 64 with - and _ among them.
 bool is_bundle_hash(std::string_view token) {
-  if (token.size() != 8 || is_plain(token)) return false;
+  if (token.size() != kBundleHash || is_plain(token)) return false;
   std::size_t digits = 0;
   std::size_t lower = 0;
   std::size_t upper = 0;
@@ -277,8 +279,10 @@ void append_file_name(std::string_view name, std::pmr::string& out) {
   char mark = 0;  // before the token
   for (std::size_t at = 0;;) {
     std::size_t end = token_end(name, at);
-    const std::string_view rest = name.substr(at, name.find('.', at) - at);
-    if (mark != 0 && is_bundle_hash(rest)) end = at + rest.size();
+    // Of base 64, so maybe with marks in it. One byte more tells whether a longer name goes on.
+    std::string_view hash = name.substr(at, kBundleHash + 1);
+    hash = hash.substr(0, hash.find('.'));
+    if (mark != 0 && is_bundle_hash(hash)) end = at + hash.size();
     const std::string_view token = name.substr(at, end - at);
     const bool last = end == name.size();
     if (mark == 0) {

@@ -590,6 +590,9 @@ TEST(FingerprintV1, HostileTextHasAKey) {
        {std::string_view(megabyte), std::string_view("    at f (\0:1:2)\n", 15),
         std::string_view("    at \xff\xfe (/app/\xc3.js:1:2)\n"), std::string_view("\xf0\x9f", 2)})
     EXPECT_EQ(first_key("E", megabyte, stack).size(), 36U);
+  for (const std::string_view part :
+       {"a-", "A-", "a/", "-1", "_1", "@1", ".", "1.", "-1.1", "a~", "?", "B-2"})
+    EXPECT_EQ(first_key("E", "m", "    at f (/" + repeat(part, 15'000) + ":1:2)\n").size(), 36U);
   for (const std::string_view name :
        {"block ", "closure #", "<", "<>", "[", "$1", "__1", ".func1", "async "})
     EXPECT_EQ(first_key("E", "m", "app/a.rb:3:in '" + repeat(name, 6000) + "'\n").size(), 36U);
