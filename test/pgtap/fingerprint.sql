@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SELECT vigil.set_fingerprint_scheme(:m1, 'seed') \g /dev/null
-SELECT plan(74);
+SELECT plan(79);
 
 CREATE FUNCTION pg_temp.seed(type text, name text, stack text) RETURNS text LANGUAGE sql AS $$
   SELECT vigil.fingerprint(type, name, 'any message', stack, scheme => 'seed') $$;
@@ -62,6 +62,11 @@ SELECT is(vigil.fingerprint('api', 'E', 'user 1 not found', ''), vigil.fingerpri
   'D-27: ids in the message make no difference');
 SELECT is(vigil.fingerprint('api', 'E', 'user 1 not found', E'E: user 1 not found\n    at f (/app/a.js:1:2)'),
   vigil.fingerprint('api', 'E', 'user 2 not found', E'E: user 2 not found\n    at f (/app/a.js:3:2)'), 'D-27: nor in the first line of the stack');
+SELECT is(vigil.fingerprint('api', 'E', 'm', E'    at f (https://a.example/x/app.js?v=1:2:3)\n    at g (https://a.example/x/app.js:4:5)'),
+  vigil.fingerprint('api', 'E', 'm', E'    at f (https://a.example/x/app.js:2:3)\n    at g (https://a.example/x/app.js?v=2:4:5)'), 'D-28: a query string makes no difference');
+SELECT is(vigil.fingerprint('api', 'E', 'm', stack), vigil.fingerprint('api', 'E', 'm', '    at f (https://a.example/x/main.3f2a1b9c.js:2:3)'), 'D-29: no difference: ' || what)
+FROM (VALUES ('a line without column', '    at f (https://a.example/x/main.3f2a1b9c.js:7)'), ('another build', '    at f (https://a.example/x/main.77ab01fe.js:2:3)'),
+             ('another host', '    at f (https://cdn.example:8080/x/main.3f2a1b9c.js:2:3)'), ('another browser', 'f@https://a.example/x/main.3f2a1b9c.js:2:3')) AS t (what, stack);
 SELECT isnt(vigil.fingerprint('api', 'E', 'user not found', ''), vigil.fingerprint('api', 'E', 'order not found', ''), 'D-30: words do');
 SELECT is(vigil.fingerprints('api', 'E', 'm', 's', 'seed'), ARRAY[vigil.fingerprint('api', 'E', 'm', 's', 'seed')], 'D-32: scheme seed has one key');
 SELECT is(vigil.fingerprint(NULL, NULL, NULL, NULL), NULL, 'D-32: null of nothing');
