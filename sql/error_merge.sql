@@ -91,19 +91,43 @@ END $$;
 COMMENT ON FUNCTION vigil.unmerge(uuid, uuid) IS
   'Takes a merged group out again, as it was, with its keys and those attached to it since; of a group that others were merged into, takes all of these out. Returns what stands for itself again. SQLSTATE P0002: no such group; 55000: nothing is merged.';
 
--- Not a foreign key: pg_dump warns of tables that refer to themselves.
-CREATE OR REPLACE FUNCTION vigil.delete_merged_groups() RETURNS trigger
+-- Instead of foreign keys, which no parallel restore could keep and of which pg_dump warns when a table refers to itself.
+CREATE OR REPLACE FUNCTION vigil.delete_group_parts() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
 AS $$
 BEGIN
   IF EXISTS (SELECT FROM gone) THEN
+    DELETE FROM vigil.error_fingerprints f USING gone WHERE f.module_id = gone.module_id AND f.group_id = gone.id;
+    DELETE FROM vigil.error_group_log l USING gone WHERE l.module_id = gone.module_id AND l.group_id = gone.id;
     DELETE FROM vigil.error_groups g USING gone WHERE g.module_id = gone.module_id AND g.root_id = gone.id;
   END IF;
   RETURN NULL;
 END $$;
-COMMENT ON FUNCTION vigil.delete_merged_groups() IS 'Trigger: what is merged into a group goes with it.';
-CREATE OR REPLACE TRIGGER delete_merged_groups AFTER DELETE ON vigil.error_groups
-  REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vigil.delete_merged_groups();
+COMMENT ON FUNCTION vigil.delete_group_parts() IS
+  'Trigger: the keys and the activity of a group go with it, and what is merged into it.';
+CREATE OR REPLACE TRIGGER delete_group_parts AFTER DELETE ON vigil.error_groups
+  REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vigil.delete_group_parts();
+
+CREATE OR REPLACE FUNCTION vigil.check_group_of_key() RETURNS trigger
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+BEGIN
+  -- Only what pg_dump writes turns row_security off; the group may then come later.
+  IF current_setting('row_security') = 'off' THEN
+    RETURN NULL;
+  END IF;
+  PERFORM FROM vigil.error_groups g WHERE g.module_id = NEW.module_id AND g.id = NEW.group_id FOR KEY SHARE;
+  IF NOT FOUND THEN
+    RAISE foreign_key_violation USING
+      MESSAGE = format('error group %s of module %s does not exist', NEW.group_id, NEW.module_id),
+      HINT = 'SELECT id, error_name FROM vigil.module_error_groups;';
+  END IF;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vigil.check_group_of_key() IS
+  'Trigger: a key belongs to a group that is there, and stays until the transaction ends.';
+CREATE OR REPLACE TRIGGER check_group_of_key AFTER INSERT OR UPDATE OF group_id ON vigil.error_fingerprints
+  FOR EACH ROW EXECUTE FUNCTION vigil.check_group_of_key();
 
 CREATE OR REPLACE FUNCTION vigil.find_fingerprint(module_id uuid, fingerprint text) RETURNS vigil.error_fingerprints
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vigil, pg_temp

@@ -72,13 +72,14 @@ COMMENT ON COLUMN vigil.error_groups.root_id IS 'Group at the end of the merges,
 COMMENT ON COLUMN vigil.error_groups.created_at IS 'When the first error was received.';
 COMMENT ON COLUMN vigil.error_groups.updated_at IS 'When the row last changed.';
 
+-- What belongs to a group has no foreign key: pg_restore with several jobs loads the tables of an
+-- extension in any order. Triggers of sql/error_merge.sql do what a foreign key would.
 CREATE TABLE vigil.error_fingerprints (
   module_id uuid NOT NULL,
   fingerprint text NOT NULL CHECK (octet_length(fingerprint) <= 2000),
   group_id uuid NOT NULL,
   attached_at timestamptz NOT NULL DEFAULT now(),
-  PRIMARY KEY (module_id, fingerprint),
-  FOREIGN KEY (module_id, group_id) REFERENCES vigil.error_groups ON DELETE CASCADE
+  PRIMARY KEY (module_id, fingerprint)
 );
 CREATE INDEX error_fingerprints_of_group ON vigil.error_fingerprints (module_id, group_id);
 COMMENT ON TABLE vigil.error_fingerprints IS
@@ -98,8 +99,7 @@ CREATE TABLE vigil.error_group_log (
   action text NOT NULL,
   old jsonb NOT NULL,
   new jsonb NOT NULL,
-  PRIMARY KEY (module_id, group_id, id),
-  FOREIGN KEY (module_id, group_id) REFERENCES vigil.error_groups ON DELETE CASCADE
+  PRIMARY KEY (module_id, group_id, id)
 );
 COMMENT ON TABLE vigil.error_group_log IS 'What was done to groups; read vigil.error_group_activity.';
 COMMENT ON COLUMN vigil.error_group_log.module_id IS 'Tenant.';

@@ -1,7 +1,7 @@
 -- Merging groups, taking them apart, moving keys.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(46);
+SELECT plan(47);
 
 CREATE FUNCTION pg_temp.send(key text, members jsonb DEFAULT '{}') RETURNS void LANGUAGE sql AS $$
   SELECT vigil.track_error(pg_temp.error(jsonb_build_object('fingerprint', key, 'errorName', 'Error ' || key) || members))
@@ -115,6 +115,9 @@ DELETE FROM vigil.error_groups;
 SELECT is((SELECT count(*) FROM vigil.error_fingerprints) + (SELECT count(*) FROM vigil.error_group_log), 0::bigint, 'issue 4: keys and activity go with their groups');
 SELECT pg_temp.send('a') \g /dev/null
 SELECT is(pg_temp.shown(), 'a 4', 'S0-33: and the next error makes its group again, with the errors that are there');
+
+SELECT throws_ok($$INSERT INTO vigil.error_fingerprints VALUES ('11111111-1111-4111-8111-111111111111', 'key', '00000000-0000-0000-0000-000000000000')$$,
+  '23503', NULL, 'issue 4: a key belongs to a group that is there');
 
 SELECT * FROM finish();
 ROLLBACK;
