@@ -89,7 +89,7 @@ INSERT INTO vigil.job_settings (name, description, step, has_work, worker, run_e
   ('rollup', 'recomputes the cells of changed minutes',
    'vigil.rollup()', 'EXISTS (SELECT FROM vigil.dirty)', 'scheduler', '5 seconds', true),
   ('maintain_partitions', 'creates partitions ahead and retires old ones',
-   '(SELECT count(*) FROM vigil.maintain_partitions())', NULL, 'scheduler', '10 minutes', false),
+   'vigil.keep_partitions()', NULL, 'scheduler', '10 minutes', true),
   ('replay_quarantine', 'stores quarantined facts whose partition exists by now',
    'vigil.replay_quarantine()', NULL, 'scheduler', '1 minute', true),
   ('refresh_baselines', 'learns what is normal',

@@ -4,7 +4,11 @@ CREATE TABLE vigil.partition_policy (
   ahead interval NOT NULL DEFAULT '2 months' CHECK (ahead >= interval '1 day'),
   past interval NOT NULL DEFAULT '1 month' CHECK (past >= interval '0'),
   indexes text[] NOT NULL DEFAULT '{}',
-  enabled boolean NOT NULL DEFAULT true
+  enabled boolean NOT NULL DEFAULT true,
+  -- An interval without a unit is one of seconds.
+  retention interval CHECK (retention >= interval '1 day'),
+  grace interval NOT NULL DEFAULT '1 day' CHECK (grace >= interval '0'),
+  archive_schema text CHECK (archive_schema NOT IN ('vigil', ''))
 );
 COMMENT ON TABLE vigil.partition_policy IS
   'Which partitions vigil.maintain_partitions() keeps ready for each fact table; change a row to change it from the next partition on.';
@@ -15,10 +19,45 @@ COMMENT ON COLUMN vigil.partition_policy.past IS 'How far back partitions are ma
 COMMENT ON COLUMN vigil.partition_policy.indexes IS
   'Indexes of each new partition besides its primary key (module_id, created_at, id): what stands behind CREATE INDEX ON and the table.';
 COMMENT ON COLUMN vigil.partition_policy.enabled IS 'Whether this table is looked after.';
+COMMENT ON COLUMN vigil.partition_policy.retention IS
+  'How long facts are kept, by event time: a partition goes when its end is older than this and than past. Null = for ever.';
+COMMENT ON COLUMN vigil.partition_policy.grace IS
+  'How long a partition that was detached stays a table of its own, which vigil.restore_partition() brings back.';
+COMMENT ON COLUMN vigil.partition_policy.archive_schema IS
+  'Schema to which the table is then moved; null = it is dropped.';
 
 CREATE TRIGGER replace_row BEFORE INSERT ON vigil.partition_policy
   FOR EACH ROW EXECUTE FUNCTION vigil.replace_row('parent');
 
-INSERT INTO vigil.partition_policy (parent, indexes) VALUES
-  ('events', '{}'),
-  ('errors', ARRAY['(module_id, fingerprint, created_at DESC)']);
+INSERT INTO vigil.partition_policy (parent, indexes, retention) VALUES
+  ('events', '{}', '90 days'),
+  ('errors', ARRAY['(module_id, fingerprint, created_at DESC)'], '30 days');
+
+CREATE TABLE vigil.retired_partitions (
+  parent text NOT NULL,
+  partition text NOT NULL,
+  starts_at timestamptz NOT NULL,
+  ends_at timestamptz NOT NULL,
+  estimated_rows bigint NOT NULL,
+  bytes bigint NOT NULL,
+  detached_at timestamptz NOT NULL,
+  finish_after timestamptz NOT NULL,
+  archive_schema text,
+  finished_at timestamptz,
+  problem text,
+  PRIMARY KEY (parent, partition)
+);
+COMMENT ON TABLE vigil.retired_partitions IS
+  'Partitions that retention took away. Of their time only cells are left: no partition is made there again, unless vigil.restore_partition() brings them back.';
+COMMENT ON COLUMN vigil.retired_partitions.parent IS 'Fact table.';
+COMMENT ON COLUMN vigil.retired_partitions.partition IS 'Name of the table.';
+COMMENT ON COLUMN vigil.retired_partitions.starts_at IS 'First event time it holds.';
+COMMENT ON COLUMN vigil.retired_partitions.ends_at IS 'First event time it does not hold any more.';
+COMMENT ON COLUMN vigil.retired_partitions.estimated_rows IS 'Rows at the last vacuum or analyze.';
+COMMENT ON COLUMN vigil.retired_partitions.bytes IS 'Size with indexes and TOAST when it was detached, bytes.';
+COMMENT ON COLUMN vigil.retired_partitions.detached_at IS
+  'When it became a table of its own; the same for all that went together because they shared hours.';
+COMMENT ON COLUMN vigil.retired_partitions.finish_after IS 'When it is to be dropped or moved.';
+COMMENT ON COLUMN vigil.retired_partitions.archive_schema IS 'Schema it is moved to; null = it is dropped.';
+COMMENT ON COLUMN vigil.retired_partitions.finished_at IS 'When that was done; null = it still waits in schema vigil.';
+COMMENT ON COLUMN vigil.retired_partitions.problem IS 'Why that could not be done the last time.';
