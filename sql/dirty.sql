@@ -30,11 +30,13 @@ AS $$
     INSERT INTO vigil.dirty (module_id, minute)
     SELECT $1, minute
     FROM generate_series(date_trunc('minute', $2), $3 - interval '1 microsecond', '1 minute') AS minute
+    -- What was retired cannot be counted again.
+    WHERE NOT EXISTS (SELECT FROM vigil.retired_partitions r WHERE r.starts_at <= minute AND r.ends_at > minute)
     RETURNING 1)
   SELECT count(*) FROM marked
 $$;
 COMMENT ON FUNCTION vigil.mark_dirty(uuid, timestamptz, timestamptz) IS
-  'Marks the minutes of [starts_at, ends_at) for a new rollup, for example after ATTACH of a table with rows; returns their number.';
+  'Marks the minutes of [starts_at, ends_at) for a new rollup, for example after ATTACH of a table with rows, but none of retired partitions; returns their number.';
 
 CREATE OR REPLACE FUNCTION vigil.watch_table(target regclass) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp

@@ -1,7 +1,7 @@
 -- Retention: partitions go when they are old, in islands, and what was counted stays as it was.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(49);
+SELECT plan(50);
 
 SELECT results_eq('SELECT parent, retention FROM vigil.partition_policy ORDER BY 1', $$VALUES ('errors', interval '30 days'), ('events', '90 days')$$,
   'S2-70, S3-68: raw errors 30 days, raw events 90');
@@ -71,6 +71,8 @@ DROP TABLE vigil.wide;
 SELECT is(vigil.retire_partitions('2025-05-02'), 32::bigint, 'S2-70: January is detached');
 SELECT is_empty($$SELECT FROM vigil.partitions WHERE starts_at < '2025-02-01'$$, 'S2-70: from both tables');
 SELECT is((SELECT count(*) FROM vigil.retired_partitions WHERE finished_at IS NULL AND finish_after = '2025-05-03'), 32::bigint, 'design 5: and waits for a day');
+SELECT is((SELECT vigil.mark_dirty(:m1, r.starts_at, r.starts_at + interval '1 hour') FROM vigil.retired_partitions r ORDER BY r.starts_at LIMIT 1), 0::bigint,
+  'issue 5: nor can it be marked to be counted again');
 SELECT is_empty('SELECT pg_temp.differences()', 'S0-118: analytics are as before');
 SELECT is(vigil.retire_partitions('2025-05-02 23:00'), 0::bigint, 'design 5: within that nothing is dropped');
 SELECT is((SELECT count(*) FROM vigil.events_y2025m01), 149::bigint, 'design 5: the table is there');
