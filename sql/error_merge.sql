@@ -108,6 +108,17 @@ COMMENT ON FUNCTION vigil.delete_group_parts() IS
 CREATE OR REPLACE TRIGGER delete_group_parts AFTER DELETE ON vigil.error_groups
   REFERENCING OLD TABLE AS gone FOR EACH STATEMENT EXECUTE FUNCTION vigil.delete_group_parts();
 
+CREATE OR REPLACE FUNCTION vigil.truncate_group_parts() RETURNS trigger
+  LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+BEGIN
+  TRUNCATE vigil.error_fingerprints, vigil.error_group_log;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vigil.truncate_group_parts() IS 'Trigger: the keys and the activity of all groups go with them.';
+CREATE OR REPLACE TRIGGER truncate_group_parts AFTER TRUNCATE ON vigil.error_groups
+  FOR EACH STATEMENT EXECUTE FUNCTION vigil.truncate_group_parts();
+
 CREATE OR REPLACE FUNCTION vigil.check_group_of_key() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
 AS $$

@@ -1,7 +1,7 @@
 -- Merging groups, taking them apart, moving keys.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(47);
+SELECT plan(48);
 
 CREATE FUNCTION pg_temp.send(key text, members jsonb DEFAULT '{}') RETURNS void LANGUAGE sql AS $$
   SELECT vigil.track_error(pg_temp.error(jsonb_build_object('fingerprint', key, 'errorName', 'Error ' || key) || members))
@@ -118,6 +118,8 @@ SELECT is(pg_temp.shown(), 'a 4', 'S0-33: and the next error makes its group aga
 
 SELECT throws_ok($$INSERT INTO vigil.error_fingerprints VALUES ('11111111-1111-4111-8111-111111111111', 'key', '00000000-0000-0000-0000-000000000000')$$,
   '23503', NULL, 'issue 4: a key belongs to a group that is there');
+TRUNCATE vigil.error_groups;
+SELECT is_empty('SELECT FROM vigil.error_fingerprints', 'issue 4: TRUNCATE of the groups takes their keys along');
 
 SELECT * FROM finish();
 ROLLBACK;
