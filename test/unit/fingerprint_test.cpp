@@ -579,6 +579,13 @@ TEST(FingerprintV1, KeysAreThoseOfTheWholeStack) {
   }
 }
 
+// Whether the key is the one that is explained, which is made of the whole stack.
+bool is_explained(std::string_view name, std::string_view message, std::string_view stack) {
+  FingerprintExplanation explanation(std::pmr::get_default_resource());
+  explain_fingerprint({"app", name, message, stack}, {}, explanation);
+  return first_key(name, message, stack) == text_of(explanation.ladder.keys()[0]);
+}
+
 TEST(FingerprintV1, HostileTextHasAKey) {
   const std::string megabyte(1'000'000, 'x');
   const std::string deep =
@@ -589,13 +596,13 @@ TEST(FingerprintV1, HostileTextHasAKey) {
   for (const std::string_view stack :
        {std::string_view(megabyte), std::string_view("    at f (\0:1:2)\n", 15),
         std::string_view("    at \xff\xfe (/app/\xc3.js:1:2)\n"), std::string_view("\xf0\x9f", 2)})
-    EXPECT_EQ(first_key("E", megabyte, stack).size(), 36U);
+    EXPECT_TRUE(is_explained("E", megabyte, stack));
   for (const std::string_view part :
        {"a-", "A-", "a/", "-1", "_1", "@1", ".", "1.", "-1.1", "a~", "?", "B-2"})
-    EXPECT_EQ(first_key("E", "m", "    at f (/" + repeat(part, 15'000) + ":1:2)\n").size(), 36U);
+    EXPECT_TRUE(is_explained("E", "m", "    at f (/" + repeat(part, 15'000) + ":1:2)\n"));
   for (const std::string_view name :
        {"block ", "closure #", "<", "<>", "[", "$1", "__1", ".func1", "async "})
-    EXPECT_EQ(first_key("E", "m", "app/a.rb:3:in '" + repeat(name, 6000) + "'\n").size(), 36U);
+    EXPECT_TRUE(is_explained("E", "m", "app/a.rb:3:in '" + repeat(name, 6000) + "'\n"));
 }
 
 TEST(FingerprintV1, TextOfTheMessageIsNoFrame) {
