@@ -4,6 +4,8 @@
 
 #include <cstdint>
 
+#include "core/time_zone.hpp"
+
 namespace vigil {
 
 // Times are microseconds since 2000-01-01 00:00 UTC, from kFirstTime up to the end of the year
@@ -18,16 +20,6 @@ inline std::int64_t start_of_minute(std::int64_t time) noexcept {
   const std::int64_t past = time % kMinute;
   return time - (past < 0 ? past + kMinute : past);
 }
-
-// The clocks of a time zone.
-class ZoneClock {
- public:
-  // How far they are ahead of UTC at a time, in microseconds.
-  virtual std::int64_t ahead(std::int64_t time) const = 0;
-
- protected:
-  ~ZoneClock() = default;
-};
 
 class TimeBucket {
  public:

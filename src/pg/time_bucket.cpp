@@ -1,6 +1,6 @@
 #include "core/time_bucket.hpp"
 
-#include "pg/boundary.hpp"
+#include "pg/time_zone.hpp"
 
 using namespace vigil;
 using namespace vigil::pg;
@@ -23,50 +23,6 @@ std::optional<TimestampTz> plain_start(FunctionCallInfo fcinfo, TimestampTz time
     return std::nullopt;
   const auto past = static_cast<std::uint64_t>(time) - static_cast<std::uint64_t>(origin);
   return time - static_cast<TimestampTz>(past % static_cast<std::uint64_t>(plain));
-}
-
-// A zone of the server, which keeps every zone it has read, and the span of time last looked up.
-class PgZoneClock final : public ZoneClock {
- public:
-  explicit PgZoneClock(const pg_tz* zone) : zone_(zone) {}
-
-  std::int64_t ahead(std::int64_t time) const override {
-    if (time < from_ || time >= until_) look_up(time);
-    return ahead_;
-  }
-
- private:
-  void look_up(std::int64_t time) const {
-    constexpr pg_time_t kEpoch =
-        (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * pg_time_t{SECS_PER_DAY};
-    const std::int64_t second = time / USECS_PER_SEC - (time % USECS_PER_SEC < 0 ? 1 : 0);
-    const pg_time_t unix_second = second + kEpoch;
-    pg_time_t change = 0;
-    long ahead = 0;
-    long ahead_after = 0;
-    int is_dst = 0;
-    const int found =
-        pg_next_dst_boundary(&unix_second, &ahead, &is_dst, &change, &ahead_after, &is_dst, zone_);
-    if (found < 0) throw Error(Code::kInternal, "time zone has no offset at this time");
-    from_ = time;
-    constexpr pg_time_t kLast = DT_NOEND / USECS_PER_SEC;
-    until_ = found > 0 ? std::min(change - kEpoch, kLast) * USECS_PER_SEC : DT_NOEND;
-    ahead_ = ahead * USECS_PER_SEC;
-  }
-
-  const pg_tz* zone_;
-  mutable std::int64_t from_ = DT_NOEND;
-  mutable std::int64_t until_ = DT_NOBEGIN;
-  mutable std::int64_t ahead_ = 0;
-};
-
-pg_tz* zone_argument(FunctionCallInfo fcinfo, int number) {
-  const std::string name(text_view(PG_GETARG_DATUM(number)));
-  pg_tz* zone = call([&] { return pg_tzset(name.c_str()); });
-  if (zone == nullptr)
-    throw Error(Code::kInvalidArgument, "time zone \"" + name + "\" not recognized", {},
-                "SELECT name FROM pg_timezone_names;");
-  return zone;
 }
 
 // The clock of argument `number`, kept for as long as that stays the same; else `once`.

@@ -168,10 +168,11 @@ class Clock final : public ZoneClock {
   Clock(std::int64_t ahead, std::vector<Change> changes)
       : ahead_(ahead), changes_(std::move(changes)) {}
 
-  std::int64_t ahead(std::int64_t time) const override {
-    std::int64_t result = ahead_;
+  ZoneSpan span(std::int64_t time) const override {
+    ZoneSpan result{ahead_, kMax};
     for (const Change& change : changes_) {
-      if (change.time <= time) result = change.ahead;
+      if (change.time > time) return {result.ahead, change.time};
+      result.ahead = change.ahead;
     }
     return result;
   }
