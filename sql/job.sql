@@ -1,4 +1,46 @@
 -- Running, pausing and scheduling jobs.
+CREATE OR REPLACE FUNCTION vigil.reschedule_job() RETURNS trigger
+  LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+DECLARE
+  at timestamptz := clock_timestamp();
+BEGIN
+  -- What a dump brings has its state with it, and must be taken even where its zone is not known.
+  IF current_setting('row_security') = 'off'
+    OR (TG_OP = 'INSERT' AND NEW.cron IS NULL)
+    OR (TG_OP = 'UPDATE' AND NEW.cron IS NOT DISTINCT FROM OLD.cron AND NEW.time_zone = OLD.time_zone) THEN
+    RETURN NULL;
+  ELSIF NEW.cron IS NOT NULL THEN
+    at := vigil.next_run(NEW.cron, at, NEW.time_zone);
+  ELSE
+    at := coalesce((SELECT s.last_started_at + NEW.run_every FROM vigil.job_state s WHERE s.name = NEW.name), at);
+  END IF;
+  IF NOT EXISTS (SELECT FROM vigil.job_state s WHERE s.name = NEW.name) THEN
+    INSERT INTO vigil.job_state (name) VALUES (NEW.name);
+  END IF;
+  UPDATE vigil.job_state s SET next_run_at = at WHERE s.name = NEW.name;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vigil.reschedule_job() IS
+  'Trigger: computes when a job runs next whose cron expression or zone was written; SQLSTATE 22023 when they cannot be read.';
+
+CREATE OR REPLACE TRIGGER reschedule AFTER INSERT OR UPDATE OF cron, time_zone ON vigil.job_settings
+  FOR EACH ROW EXECUTE FUNCTION vigil.reschedule_job();
+COMMENT ON TRIGGER reschedule ON vigil.job_settings IS 'A new cron expression is checked, and counts at once.';
+
+CREATE OR REPLACE FUNCTION vigil.tell_workers() RETURNS trigger
+  LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+BEGIN
+  PERFORM vigil.wake_workers();
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION vigil.tell_workers() IS 'Trigger: when the transaction commits, workers look for due jobs.';
+
+CREATE OR REPLACE TRIGGER tell_workers AFTER INSERT OR UPDATE OR DELETE ON vigil.job_settings
+  FOR EACH STATEMENT EXECUTE FUNCTION vigil.tell_workers();
+COMMENT ON TRIGGER tell_workers ON vigil.job_settings IS 'A new or changed job need not wait for the next look of the workers.';
+
 CREATE OR REPLACE FUNCTION vigil.next_job_run(
   scheduled timestamptz, started timestamptz, run_every interval, failures integer DEFAULT 0)
   RETURNS timestamptz
@@ -86,8 +128,19 @@ DECLARE
   job vigil.job_settings := vigil.find_job(name);
   state vigil.job_state;
   finished timestamptz := clock_timestamp();
+  next_run timestamptz;
 BEGIN
   SELECT * INTO state FROM vigil.job_state s WHERE s.name = finish_job.name FOR UPDATE;
+  IF more THEN
+    next_run := finished;
+  ELSIF job.cron IS NOT NULL AND finish_job.sqlstate IS NULL THEN
+    BEGIN
+      next_run := vigil.next_run(job.cron, state.last_started_at, job.time_zone);
+    EXCEPTION WHEN data_exception THEN
+      -- A dump may come from a server that knows more zones.
+      GET STACKED DIAGNOSTICS finish_job.sqlstate = RETURNED_SQLSTATE, finish_job.error = MESSAGE_TEXT;
+    END;
+  END IF;
   state.failures := CASE WHEN sqlstate IS NULL THEN 0 ELSE state.failures + 1 END;
   UPDATE vigil.job_state s
   SET last_finished_at = finished,
@@ -98,8 +151,8 @@ BEGIN
       failures = state.failures,
       total_failures = s.total_failures + (sqlstate IS NOT NULL)::integer,
       running_pid = NULL,
-      next_run_at = CASE WHEN more THEN finished
-        ELSE vigil.next_job_run(scheduled, state.last_started_at, job.run_every, state.failures) END
+      next_run_at = coalesce(next_run,
+        vigil.next_job_run(scheduled, state.last_started_at, job.run_every, state.failures))
   WHERE s.name = finish_job.name;
   IF row_count > 0 OR sqlstate IS NOT NULL THEN
     INSERT INTO vigil.job_history (job, started_at, duration_ms, steps, row_count, sqlstate, error, context, pid)
@@ -231,14 +284,17 @@ CREATE OR REPLACE FUNCTION vigil.resume_job(name text) RETURNS void
   LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
   SET search_path = pg_catalog, vigil, pg_temp
 AS $$
+DECLARE
+  job vigil.job_settings := vigil.find_job(name);
 BEGIN
-  PERFORM vigil.find_job(name);
-  UPDATE vigil.job_settings s SET enabled = true WHERE s.name = resume_job.name;
   -- Whatever made somebody pause it is over: no waiting for a backoff.
-  UPDATE vigil.job_state s SET next_run_at = clock_timestamp() WHERE s.name = resume_job.name;
-  PERFORM vigil.wake_workers();
+  UPDATE vigil.job_state s
+  SET next_run_at = coalesce(vigil.next_run(job.cron, clock_timestamp(), job.time_zone), clock_timestamp())
+  WHERE s.name = resume_job.name;
+  UPDATE vigil.job_settings s SET enabled = true WHERE s.name = resume_job.name;
 END $$;
-COMMENT ON FUNCTION vigil.resume_job(text) IS 'The workers start the job again, first at once.';
+COMMENT ON FUNCTION vigil.resume_job(text) IS
+  'The workers start the job again: at once, or at the next time of its cron expression.';
 
 CREATE OR REPLACE FUNCTION vigil.alter_job(
   name text, run_every interval DEFAULT NULL, max_steps integer DEFAULT NULL,
@@ -265,6 +321,7 @@ BEGIN
   END IF;
   UPDATE vigil.job_settings s
   SET run_every = coalesce(alter_job.run_every, s.run_every),
+      cron = CASE WHEN alter_job.run_every IS NULL THEN s.cron END,
       max_steps = coalesce(alter_job.max_steps, s.max_steps),
       time_budget = coalesce(alter_job.time_budget, s.time_budget),
       step_timeout = coalesce(alter_job.step_timeout, s.step_timeout)
@@ -273,14 +330,47 @@ BEGIN
     UPDATE vigil.job_state s
     SET next_run_at = least(s.next_run_at, coalesce(s.last_started_at, clock_timestamp()) + run_every)
     WHERE s.name = alter_job.name AND s.failures = 0;
-    PERFORM vigil.wake_workers();
   END IF;
 END $$;
 COMMENT ON FUNCTION vigil.alter_job(text, interval, integer, interval, interval) IS
-  'Changes how often a job runs, its steps per run, its time per run and the time limit of a step; what is null stays.';
+  'Changes how often a job runs (in place of a cron expression), its steps per run, its time per run and the time limit of a step; what is null stays.';
+
+CREATE OR REPLACE FUNCTION vigil.schedule_job(name text, schedule text, time_zone text DEFAULT 'UTC')
+  RETURNS timestamptz
+  LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+  SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+DECLARE
+  run_every interval;
+BEGIN
+  PERFORM vigil.find_job(name);
+  -- An interval has a unit or a colon among its first two words.
+  IF schedule ~ '^\s*(@\w|[0-9*/,-]+\s+[0-9*/,-]+(\s|$))' THEN
+    UPDATE vigil.job_settings s
+    SET cron = btrim(schedule, E' \t\n\r'), time_zone = coalesce(schedule_job.time_zone, 'UTC'), run_every = '1 minute'
+    WHERE s.name = schedule_job.name;
+  ELSE
+    BEGIN
+      run_every := schedule::interval;
+    EXCEPTION WHEN data_exception THEN
+    END;
+    IF run_every IS NULL THEN
+      RAISE EXCEPTION 'schedule "%" is neither an interval nor a cron expression', coalesce(schedule, 'null')
+        USING ERRCODE = 'invalid_parameter_value',
+              HINT = 'Give an interval as in 30 seconds, five fields as in 30 3 * * 1-5, or @hourly, @daily, @weekly, @monthly or @yearly.';
+    END IF;
+    PERFORM vigil.alter_job(name, run_every);
+  END IF;
+  RETURN coalesce((SELECT greatest(s.next_run_at, clock_timestamp()) FROM vigil.job_state s WHERE s.name = schedule_job.name),
+                  clock_timestamp());
+END $$;
+COMMENT ON FUNCTION vigil.schedule_job(text, text, text) IS
+  'Lets a job run every interval (30 seconds) or by a cron expression (30 3 * * 1-5, @daily) and the clocks of a zone (default UTC). Returns when it runs next. SQLSTATE 42704: no such job; 22023: no such schedule or zone.';
 
 CREATE OR REPLACE VIEW vigil.jobs AS
-SELECT s.name, s.description, s.run_every AS every, s.enabled,
+SELECT s.name, s.description, CASE WHEN s.cron IS NULL THEN s.run_every END AS every,
+       coalesce(s.cron, s.run_every::text) AS schedule,
+       CASE WHEN s.cron IS NOT NULL THEN s.time_zone END AS time_zone, s.enabled,
        t.last_started_at AS last_run,
        CASE WHEN s.enabled THEN nullif(t.next_run_at, '-infinity') END AS next_run,
        t.last_duration_ms * interval '1 millisecond' AS last_duration,
@@ -301,7 +391,9 @@ COMMENT ON VIEW vigil.jobs IS
   'Every job: when it ran and runs next, how long it took, what it did, whether it fails. State: running, waiting, failing, paused or new.';
 COMMENT ON COLUMN vigil.jobs.name IS 'Name, for CALL vigil.run_job(name).';
 COMMENT ON COLUMN vigil.jobs.description IS 'What it is for.';
-COMMENT ON COLUMN vigil.jobs.every IS 'From start to start; vigil.alter_job changes it.';
+COMMENT ON COLUMN vigil.jobs.every IS 'From start to start; null with a cron expression.';
+COMMENT ON COLUMN vigil.jobs.schedule IS 'Interval or cron expression; vigil.schedule_job changes it.';
+COMMENT ON COLUMN vigil.jobs.time_zone IS 'Zone by whose clocks the cron expression goes; null with an interval.';
 COMMENT ON COLUMN vigil.jobs.enabled IS 'False while paused.';
 COMMENT ON COLUMN vigil.jobs.last_run IS 'Start of the last run. Workers leave out runs without work, but for one a minute.';
 COMMENT ON COLUMN vigil.jobs.next_run IS 'When it is due; null while paused, or before the first run.';
@@ -366,7 +458,7 @@ BEGIN
           HINT = format(E'Connect to "%s" and run:\n%s', home,
             (SELECT string_agg(format('SELECT cron.schedule_in_database(%L, %L, %L, %L);',
                       'pg_vigil ' || current_database() || ' ' || s.name,
-                      vigil.cron_schedule(s.run_every),
+                      coalesce(s.cron, vigil.cron_schedule(s.run_every)),
                       format('CALL vigil.run_job(%L)', s.name), current_database()), E'\n' ORDER BY s.name)
              FROM vigil.job_settings s));
 END $$;
@@ -402,7 +494,7 @@ DECLARE
 BEGIN
   PERFORM vigil.unschedule_from_pg_cron();
   FOR job, schedule IN
-    SELECT s.name, vigil.cron_schedule(s.run_every, seconds_allowed)
+    SELECT s.name, coalesce(s.cron, vigil.cron_schedule(s.run_every, seconds_allowed))
     FROM vigil.job_settings s WHERE s.enabled ORDER BY s.name
   LOOP
     EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO cron_job_id
@@ -411,12 +503,12 @@ BEGIN
   END LOOP;
 END $$;
 COMMENT ON FUNCTION vigil.schedule_with_pg_cron() IS
-  'Registers every enabled job with pg_cron, in place of what was registered before; for servers that do not preload pg_vigil. Cron''s shortest interval is a minute before pg_cron 1.5.';
+  'Registers every enabled job with pg_cron, in place of what was registered before; for servers that do not preload pg_vigil. Cron''s shortest interval is a minute before pg_cron 1.5, and cron expressions go by its own zone.';
 
 REVOKE ALL ON FUNCTION vigil.limit_step(interval), vigil.start_job(text),
   vigil.finish_job(text, timestamptz, integer, bigint, boolean, text, text, text),
   vigil.job_has_work(text), vigil.worker_jobs(text), vigil.pause_job(text), vigil.resume_job(text),
-  vigil.alter_job(text, interval, integer, interval, interval),
+  vigil.alter_job(text, interval, integer, interval, interval), vigil.schedule_job(text, text, text),
   vigil.schedule_with_pg_cron(), vigil.unschedule_from_pg_cron() FROM PUBLIC;
 REVOKE ALL ON PROCEDURE vigil.run_job(text) FROM PUBLIC;
 

@@ -6,6 +6,8 @@ CREATE TABLE vigil.job_settings (
   has_work text,
   worker text NOT NULL DEFAULT 'scheduler' CHECK (worker IN ('scheduler', 'courier')),
   run_every interval NOT NULL CHECK (run_every BETWEEN '1 second' AND '366 days'),
+  cron text,
+  time_zone text NOT NULL DEFAULT 'UTC',
   repeat boolean NOT NULL DEFAULT false,
   max_steps integer NOT NULL DEFAULT 1000 CHECK (max_steps > 0),
   time_budget interval NOT NULL DEFAULT '30 seconds' CHECK (time_budget > '0'),
@@ -14,7 +16,7 @@ CREATE TABLE vigil.job_settings (
   enabled boolean NOT NULL DEFAULT true
 );
 COMMENT ON TABLE vigil.job_settings IS
-  'Jobs that the workers, pg_cron or CALL vigil.run_job(name) run. Change them with vigil.alter_job, vigil.pause_job and vigil.resume_job; read vigil.jobs.';
+  'Jobs that the workers, pg_cron or CALL vigil.run_job(name) run. Change them with vigil.schedule_job, vigil.alter_job, vigil.pause_job and vigil.resume_job; read vigil.jobs.';
 COMMENT ON COLUMN vigil.job_settings.name IS 'Name of the job.';
 COMMENT ON COLUMN vigil.job_settings.description IS 'What it is for.';
 COMMENT ON COLUMN vigil.job_settings.step IS
@@ -22,7 +24,9 @@ COMMENT ON COLUMN vigil.job_settings.step IS
 COMMENT ON COLUMN vigil.job_settings.has_work IS
   'SQL expression of type boolean that the workers ask first: a run without work is left out, but for one a minute. Null: always runs.';
 COMMENT ON COLUMN vigil.job_settings.worker IS 'scheduler or courier: which worker runs it.';
-COMMENT ON COLUMN vigil.job_settings.run_every IS 'From start to start.';
+COMMENT ON COLUMN vigil.job_settings.run_every IS 'From start to start; with a cron expression only the wait that failures double.';
+COMMENT ON COLUMN vigil.job_settings.cron IS 'Cron expression, set by vigil.schedule_job; null: every run_every.';
+COMMENT ON COLUMN vigil.job_settings.time_zone IS 'Zone by whose clocks the cron expression goes.';
 COMMENT ON COLUMN vigil.job_settings.repeat IS 'Whether a run repeats the step, with a COMMIT between, until it returns 0.';
 COMMENT ON COLUMN vigil.job_settings.max_steps IS 'Steps of one run at most.';
 COMMENT ON COLUMN vigil.job_settings.time_budget IS 'A run begins no further step after this time; the rest is for the next run, which is then due at once.';
