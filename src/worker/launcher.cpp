@@ -35,7 +35,7 @@ class SharedLock {
 // A database without the extension.
 struct Absence {
   Oid database;
-  TimestampTz look_at;
+  Micros look_at;
 };
 
 // What the launcher remembers; lives as long as it does.
@@ -125,21 +125,21 @@ void forget_absences(Launcher& launcher, const std::vector<Oid>& databases) {
     if (DatabaseSlot* slot = slot_of(database)) slot->absent = false;
 }
 
-bool is_absent(const Launcher& launcher, Oid database, TimestampTz now) {
+bool is_absent(const Launcher& launcher, Oid database, Micros now) {
   return std::any_of(launcher.absences.begin(), launcher.absences.end(),
                      [&](const Absence& absence) {
                        return absence.database == database && absence.look_at > now;
                      });
 }
 
-void note_absence(Launcher& launcher, Oid database, TimestampTz now) {
+void note_absence(Launcher& launcher, Oid database, Micros now) {
   std::erase_if(launcher.absences,
                 [&](const Absence& absence) { return absence.database == database; });
   launcher.absences.push_back({database, now + kNapsBetweenLooks * naptime()});
 }
 
 // Frees slots that nobody needs any longer.
-void sweep(Launcher& launcher, const std::vector<Oid>& databases, TimestampTz now) {
+void sweep(Launcher& launcher, const std::vector<Oid>& databases, Micros now) {
   Shared* memory = shared();
   for (int i = 0; i < memory->slot_count; ++i) {
     DatabaseSlot& slot = memory->slots[i];
@@ -156,7 +156,7 @@ void sweep(Launcher& launcher, const std::vector<Oid>& databases, TimestampTz no
 }
 
 // Gives a slot to every database that has none and may have the extension.
-void assign_slots(Launcher& launcher, const std::vector<Oid>& databases, TimestampTz now) {
+void assign_slots(Launcher& launcher, const std::vector<Oid>& databases, Micros now) {
   bool full = false;
   for (const Oid database : databases) {
     if (slot_of(database) != nullptr || is_absent(launcher, database, now)) continue;
@@ -185,7 +185,7 @@ bool is_wanted(int position, Kind kind) {
   return slot.serving && (kind != Kind::kRecorder || has_records(position));
 }
 
-bool may_start(int position, Kind kind, TimestampTz now) {
+bool may_start(int position, Kind kind, Micros now) {
   const DatabaseSlot& slot = shared()->slots[position];
   const WorkerSlot& worker = slot.workers[static_cast<int>(kind)];
   return is_wanted(position, kind) && slot.blocked_until <= now &&
@@ -215,7 +215,7 @@ bool start(int position, Kind kind) {
   });
 }
 
-void start_workers(Launcher& launcher, TimestampTz now) {
+void start_workers(Launcher& launcher, Micros now) {
   Shared* memory = shared();
   bool refused = false;
   for (int i = 0; i < memory->slot_count && !refused; ++i)
@@ -236,7 +236,7 @@ void start_workers(Launcher& launcher, TimestampTz now) {
 }
 
 // When something that is known now has to be done.
-Micros time_to_wait(TimestampTz now) {
+Micros time_to_wait(Micros now) {
   Micros wait = naptime();
   const Shared* memory = shared();
   for (int i = 0; i < memory->slot_count; ++i) {
@@ -255,7 +255,7 @@ Micros time_to_wait(TimestampTz now) {
 Micros look(Launcher& launcher) {
   if (!pg::settings::workers) return naptime();
   const std::vector<Oid> databases = list_databases();
-  const TimestampTz now = GetCurrentTimestamp();
+  const Micros now = steady_now();
   const SharedLock lock;
   forget_absences(launcher, databases);
   sweep(launcher, databases, now);

@@ -10,7 +10,7 @@ namespace {
 // Besides the lane, guarded by the same lock.
 struct LaneState {
   Latch* recorder;       // null: there is none
-  TimestampTz due;       // when the oldest record shall be stored
+  Micros due;            // when the oldest record shall be stored
   std::uint64_t stored;  // records since the lane was opened
   std::uint64_t failed;  // records that could not be stored, and never will
 };
@@ -56,7 +56,7 @@ int own_lane() {
 }
 
 // Sets when the lane is due; returns whom to wake.
-Latch* note_due(int lane, TimestampTz due) {
+Latch* note_due(int lane, Micros due) {
   LaneState& state = memory->states[lane];
   const std::uint64_t waiting = queue->lane(static_cast<std::size_t>(lane)).records;
   if (waiting == static_cast<std::uint64_t>(pg::settings::async_flush_items))
@@ -119,7 +119,7 @@ bool has_records(int slot) {
 
 bool enqueue(pg::QueuedKind kind, std::initializer_list<std::string_view> parts, Micros delay) {
   if (queue == nullptr || !pg::settings::workers) return false;
-  const TimestampTz due = GetCurrentTimestamp() + delay;
+  const Micros due = steady_now() + delay;
   Latch* wakes = nullptr;
   bool taken = false;
   {
@@ -144,7 +144,7 @@ constexpr Micros kGather = 200'000;  // between batches of a lane that is never 
 constexpr Micros kLongestWait = 60 * kSecond;
 constexpr Micros kIdle = 300 * kSecond;
 
-TimestampTz last_work = 0;
+Micros last_work = 0;
 
 // After a failure: so many records are stored one by one, until the one that is to blame is found.
 std::uint64_t suspects = 0;
@@ -163,7 +163,7 @@ Micros finish(const RecordQueue::Cursor& cursor, bool stored) {
   (stored ? state.stored : state.failed) += cursor.records;
   if (lane.records == 0) return kLongestWait;
   const bool enough = lane.records >= static_cast<std::uint64_t>(pg::settings::async_flush_items);
-  state.due = GetCurrentTimestamp() + (enough ? 0 : kGather);
+  state.due = steady_now() + (enough ? 0 : kGather);
   return enough ? 0 : kGather;
 }
 
@@ -199,10 +199,10 @@ void store(std::span<const RecordQueue::Record> batch) {
 // What a dump brings must find its tables as CREATE EXTENSION made them. A restore takes its time,
 // so asking now and then is enough.
 bool being_restored() {
-  static TimestampTz asked = 0;
+  static Micros asked = 0;
   static bool answer = false;
-  if (GetCurrentTimestamp() - asked < kSecond) return answer;
-  asked = GetCurrentTimestamp();
+  if (steady_now() - asked < kSecond) return answer;
+  asked = steady_now();
   return answer = pg::call([] {
            const MemoryContext caller = CurrentMemoryContext;
            begin();
@@ -271,7 +271,7 @@ void attend_lane(int slot) {
   before_shmem_exit(detach, Datum{0});
   const QueueLock lock;
   memory->states[slot].recorder = MyLatch;
-  last_work = GetCurrentTimestamp();
+  last_work = steady_now();
 }
 
 bool is_recorder() { return attended >= 0; }
@@ -279,7 +279,7 @@ bool is_recorder() { return attended >= 0; }
 Micros gather_time() {
   const QueueLock lock(LW_SHARED);
   if (queue->lane(static_cast<std::size_t>(attended)).records == 0) return 0;
-  return std::max<Micros>(memory->states[attended].due - GetCurrentTimestamp(), 0);
+  return std::max<Micros>(memory->states[attended].due - steady_now(), 0);
 }
 
 Micros record_turn(bool everything) {
@@ -296,13 +296,13 @@ Micros record_turn(bool everything) {
     if (everything) wait = 0;
     MemoryContextSwitchTo(caller);
     MemoryContextDelete(turn);
-    last_work = GetCurrentTimestamp();
+    last_work = steady_now();
   }
   return has_records(attended) ? wait : kLongestWait;
 }
 
 bool is_idle() {
-  if (GetCurrentTimestamp() - last_work < kIdle) return false;
+  if (steady_now() - last_work < kIdle) return false;
   const QueueLock lock;
   if (queue->lane(static_cast<std::size_t>(attended)).records > 0) return false;
   memory->states[attended].recorder = nullptr;

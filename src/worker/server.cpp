@@ -65,7 +65,7 @@ void leave(int, Datum argument) {
   const int number = DatumGetInt32(argument);
   LWLockAcquire(shared()->lock, LW_EXCLUSIVE);
   shared()->slots[number / kKindCount].workers[number % kKindCount] = {
-      State::kStopped, 0, nullptr, rests ? 0 : GetCurrentTimestamp()};
+      State::kStopped, 0, nullptr, rests ? 0 : steady_now()};
   if (shared()->launcher != nullptr) SetLatch(shared()->launcher);
   LWLockRelease(shared()->lock);
 }
@@ -75,8 +75,8 @@ void leave(int, Datum argument) {
 Oid enter(const Server& server, Datum argument) {
   before_shmem_exit(leave, argument);
   LWLockAcquire(shared()->lock, LW_EXCLUSIVE);
-  const bool blocked = server.slot->blocked_until > GetCurrentTimestamp();
-  worker_slot(server) = {State::kRunning, MyProcPid, MyLatch, GetCurrentTimestamp()};
+  const bool blocked = server.slot->blocked_until > steady_now();
+  worker_slot(server) = {State::kRunning, MyProcPid, MyLatch, steady_now()};
   const Oid database = blocked ? InvalidOid : server.slot->database;
   LWLockRelease(shared()->lock);
   return database;

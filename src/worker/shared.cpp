@@ -10,7 +10,7 @@ namespace vigil::worker {
 namespace {
 
 constexpr char kName[] = "pg_vigil";
-constexpr int kBlockMs = 15000;
+constexpr Micros kBlock = 15 * kSecond;
 constexpr int kLeaveMs = 5000;
 
 Shared* memory = nullptr;
@@ -97,7 +97,7 @@ bool send_away(Oid database) {
   for (int i = 0; i < memory->slot_count; ++i) {
     DatabaseSlot& slot = memory->slots[i];
     if (slot.database != database) continue;
-    slot.blocked_until = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), kBlockMs);
+    slot.blocked_until = steady_now() + kBlock;
     for (const WorkerSlot& worker : slot.workers) {
       if (worker.state != State::kRunning) continue;
       left = true;

@@ -2,6 +2,9 @@
 // that is served or looked at. There is none without shared_preload_libraries.
 #pragma once
 
+#include <chrono>
+
+#include "core/schedule.hpp"
 #include "pg/boundary.hpp"
 
 namespace vigil::worker {
@@ -16,18 +19,25 @@ enum class State : int {
   kRunning,
 };
 
+// Microseconds of a clock that nobody sets, the same in all processes: waits must not become hours
+// when the server's clock is set back.
+inline Micros steady_now() {
+  using namespace std::chrono;
+  return duration_cast<microseconds>(steady_clock::now().time_since_epoch()).count();
+}
+
 struct WorkerSlot {
   State state;
   pid_t pid;
   Latch* latch;
-  TimestampTz changed_at;  // when the state was last changed
+  Micros changed_at;  // when the state was last changed, by steady_now()
 };
 
 struct DatabaseSlot {
   Oid database;                    // invalid: the slot is free
   bool serving;                    // the scheduler has found the extension
   bool absent;                     // the scheduler has found none, and is gone
-  TimestampTz blocked_until;       // somebody wants the database for himself
+  Micros blocked_until;            // somebody wants the database for himself; by steady_now()
   WorkerSlot workers[kKindCount];  // by Kind
 };
 
