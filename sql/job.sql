@@ -47,7 +47,7 @@ CREATE OR REPLACE FUNCTION vigil.next_job_run(
   LANGUAGE c VOLATILE STRICT PARALLEL SAFE
   AS 'MODULE_PATHNAME', 'vigil_next_job_run';
 COMMENT ON FUNCTION vigil.next_job_run(timestamptz, timestamptz, interval, integer) IS
-  'When a job that was due at scheduled and began at started runs next: on its grid, or after failures in a row with growing, slightly random waits of 5 seconds to 1 hour.';
+  'When a job that was due at scheduled and began at started runs next: on its grid, or after failures in a row with growing, slightly random waits of 5 seconds to 60 intervals, but at most an hour.';
 
 CREATE OR REPLACE FUNCTION vigil.limit_step(timeout interval) RETURNS void
   LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
@@ -88,6 +88,7 @@ COMMENT ON FUNCTION vigil.find_job(text) IS 'Settings of a job; error 42704 that
 -- 1986619241 is "vigi" in ASCII: the class of the advisory locks that runs hold.
 CREATE OR REPLACE FUNCTION vigil.start_job(name text) RETURNS timestamptz
   LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, vigil, pg_temp
+  SET lock_timeout = '2s'  -- whoever holds the row must not hold up the other jobs
 AS $$
 DECLARE
   job vigil.job_settings := vigil.find_job(name);
@@ -103,8 +104,9 @@ BEGIN
   IF old.running_pid IS NOT NULL THEN
     old.failures := old.failures + 1;
     old.total_failures := old.total_failures + 1;
-    INSERT INTO vigil.job_history (job, started_at, sqlstate, error, pid)
-    VALUES (name, old.last_started_at, '57P01', 'the run ended without a result', old.running_pid);
+    INSERT INTO vigil.job_history (job, started_at, sqlstate, error, hint, pid)
+    VALUES (name, old.last_started_at, '57P01', 'the run ended without a result',
+            vigil.failure_remedy(job, '57P01'), old.running_pid);
   END IF;
   -- Should the server crash under this run too, it comes back with a growing wait.
   UPDATE vigil.job_state s
@@ -121,8 +123,9 @@ COMMENT ON FUNCTION vigil.start_job(text) IS
 
 CREATE OR REPLACE FUNCTION vigil.finish_job(
   name text, scheduled timestamptz, steps integer, row_count bigint, more boolean,
-  sqlstate text, error text, context text) RETURNS void
+  sqlstate text, error text, detail text, hint text, context text) RETURNS void
   LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, vigil, pg_temp
+  SET lock_timeout = '10s'
 AS $$
 DECLARE
   job vigil.job_settings := vigil.find_job(name);
@@ -155,16 +158,61 @@ BEGIN
         vigil.next_job_run(scheduled, state.last_started_at, job.run_every, state.failures))
   WHERE s.name = finish_job.name;
   IF row_count > 0 OR sqlstate IS NOT NULL THEN
-    INSERT INTO vigil.job_history (job, started_at, duration_ms, steps, row_count, sqlstate, error, context, pid)
+    INSERT INTO vigil.job_history (job, started_at, duration_ms, steps, row_count, sqlstate, error, detail, hint,
+                                   context, pid)
     VALUES (name, state.last_started_at,
             1000 * extract(epoch FROM finished - state.last_started_at),
-            steps, row_count, sqlstate, error, context, pg_backend_pid());
-    DELETE FROM vigil.job_history h
-    WHERE h.job = finish_job.name AND h.started_at < finished - interval '7 days';
+            steps, row_count, sqlstate, error, nullif(detail, ''), nullif(hint, ''), context, pg_backend_pid());
   END IF;
 END $$;
-COMMENT ON FUNCTION vigil.finish_job(text, timestamptz, integer, bigint, boolean, text, text, text) IS
-  'For vigil.run_job: records how the run went, decides when the next is due, and forgets history older than seven days.';
+COMMENT ON FUNCTION vigil.finish_job(text, timestamptz, integer, bigint, boolean, text, text, text, text, text) IS
+  'For vigil.run_job: records how the run went and decides when the next is due.';
+
+CREATE OR REPLACE FUNCTION vigil.expire_job_history() RETURNS bigint
+  LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  -- Also of jobs that are gone, or never run again.
+  WITH deleted AS (
+    DELETE FROM vigil.job_history h
+    WHERE h.started_at < now() - coalesce((SELECT s.keep_history FROM vigil.job_settings s WHERE s.name = h.job), '7 days')
+    RETURNING 1)
+  SELECT count(*) FROM deleted
+$$;
+COMMENT ON FUNCTION vigil.expire_job_history() IS
+  'Deletes what vigil.job_history has kept for long enough (keep_history of vigil.job_settings; 7 days for jobs that are gone); returns the number of rows.';
+
+CREATE OR REPLACE FUNCTION vigil.lock_holders() RETURNS text
+  LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  SELECT string_agg(format('process %s has %s on vigil.%I, its transaction began at %s%s', l.pid, l.mode, c.relname,
+                           coalesce(to_char(a.xact_start, 'YYYY-MM-DD HH24:MI:SS TZ'), 'an unknown time'),
+                           ': ' || left(a.query, 100)), E'\n' ORDER BY a.xact_start, l.pid)
+  FROM pg_locks l
+  JOIN pg_class c ON c.oid = l.relation AND c.relnamespace = 'vigil'::regnamespace
+  LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+  WHERE l.granted AND l.pid <> pg_backend_pid()
+    AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+    AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+$$;
+COMMENT ON FUNCTION vigil.lock_holders() IS
+  'Who holds locks on tables of this schema that keep writers out; null = nobody.';
+
+CREATE OR REPLACE FUNCTION vigil.failure_remedy(job vigil.job_settings, sqlstate text) RETURNS text
+  LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  SELECT CASE
+    WHEN sqlstate = '53100' THEN 'The disk is full: free or add space; the job is tried again by itself.'
+    WHEN sqlstate IN ('53200', '53400') THEN 'A limit of memory or of temporary files was reached: raise it, or let the job do less.'
+    WHEN sqlstate IN ('55P03', '40P01') THEN 'Another transaction holds a lock: see SELECT vigil.lock_holders(); end it with pg_terminate_backend.'
+    WHEN sqlstate = '57014' THEN format('A step may take %s: find out what it waited for, or SELECT vigil.alter_job(%L, step_timeout => interval %L);',
+                                        job.step_timeout, job.name, 2 * job.step_timeout)
+    WHEN sqlstate = '57P01' THEN 'Its process was ended, or the server crashed; the log of the server tells which.'
+    WHEN sqlstate = '58030' THEN 'The disk or file system does not work: see the log of the server.'
+    WHEN sqlstate = '25006' THEN 'The server or the database is read-only: see default_transaction_read_only.'
+    ELSE format('SELECT * FROM vigil.job_history WHERE job = %L ORDER BY started_at DESC LIMIT 1;', job.name) END
+$$;
+COMMENT ON FUNCTION vigil.failure_remedy(vigil.job_settings, text) IS
+  'What to do about a job that failed with an SQLSTATE.';
 
 -- A procedure that commits can have no SET clause: names are qualified, and each transaction begins
 -- with the search path that steps expect.
@@ -205,6 +253,10 @@ BEGIN
   deadline := clock_timestamp() + job.time_budget;
   LOOP
     PERFORM pg_catalog.set_config('search_path', path, true);
+    -- Whoever holds a table for minutes must not hold up the other jobs.
+    IF current_setting('lock_timeout') = '0' THEN
+      PERFORM pg_catalog.set_config('lock_timeout', '30s', true);
+    END IF;
     -- The lock is this session's and must survive every error, a cancel too.
     BEGIN
       PERFORM vigil.limit_step(job.step_timeout);
@@ -215,6 +267,12 @@ BEGIN
         failed_detail = PG_EXCEPTION_DETAIL, failed_hint = PG_EXCEPTION_HINT,
         failed_context = PG_EXCEPTION_CONTEXT;
       PERFORM vigil.limit_step('0');
+      IF failed_state = '55P03' AND failed_detail = '' THEN
+        failed_detail := coalesce(vigil.lock_holders(), '');
+      END IF;
+      IF failed_hint = '' AND failed_state ~ '^(25006|40P01|5)' THEN
+        failed_hint := vigil.failure_remedy(job, failed_state);
+      END IF;
     END;
     COMMIT;
     EXIT WHEN failed_state IS NOT NULL;
@@ -228,7 +286,7 @@ BEGIN
   PERFORM pg_catalog.set_config('search_path', path, true);
   BEGIN
     PERFORM vigil.finish_job(name, scheduled, steps, row_count, more,
-                             failed_state, failed_message, failed_context);
+                             failed_state, failed_message, failed_detail, failed_hint, failed_context);
   EXCEPTION WHEN query_canceled OR OTHERS THEN
     PERFORM pg_advisory_unlock(1986619241, hashtext(name));
     RAISE;
@@ -258,11 +316,33 @@ END $$;
 COMMENT ON FUNCTION vigil.job_has_work(text) IS
   'Answer of a job''s has_work expression; true when there is none, or it fails, so that the run tells why.';
 
+CREATE OR REPLACE FUNCTION vigil.latest_job_run(job vigil.job_settings, failing boolean) RETURNS timestamptz
+  LANGUAGE plpgsql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+DECLARE
+  at constant timestamptz := clock_timestamp();
+  latest timestamptz := at + job.run_every;
+BEGIN
+  IF job.cron IS NOT NULL THEN
+    BEGIN
+      latest := vigil.next_run(job.cron, at, job.time_zone);
+    EXCEPTION WHEN data_exception THEN
+      latest := 'infinity';  -- the run tells why
+    END;
+  END IF;
+  RETURN CASE WHEN failing THEN greatest(latest, at + interval '1 hour') ELSE latest END;
+END $$;
+COMMENT ON FUNCTION vigil.latest_job_run(vigil.job_settings, boolean) IS
+  'Latest time at which the schedule of a job lets it run next, seen from now: what was set to a later one was decided by a clock that was ahead.';
+
 CREATE OR REPLACE FUNCTION vigil.worker_jobs(worker text)
-  RETURNS TABLE (name text, next_run_at timestamptz, last_started_at timestamptz, enabled boolean, idle boolean)
+  RETURNS TABLE (name text, next_run_at timestamptz, latest_run_at timestamptz, last_started_at timestamptz,
+                 enabled boolean, idle boolean)
   LANGUAGE sql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, vigil, pg_temp
 AS $$
-  SELECT s.name, coalesce(t.next_run_at, '-infinity'), coalesce(t.last_started_at, '-infinity'), s.enabled,
+  SELECT s.name, coalesce(t.next_run_at, '-infinity'),
+         vigil.latest_job_run(s, t.failures > 0 OR t.running_pid IS NOT NULL),
+         coalesce(t.last_started_at, '-infinity'), s.enabled,
          s.enabled AND coalesce(t.next_run_at, '-infinity') <= clock_timestamp()
            AND NOT vigil.job_has_work(s.has_work)
   FROM vigil.job_settings s LEFT JOIN vigil.job_state t USING (name)
@@ -298,7 +378,8 @@ COMMENT ON FUNCTION vigil.resume_job(text) IS
 
 CREATE OR REPLACE FUNCTION vigil.alter_job(
   name text, run_every interval DEFAULT NULL, max_steps integer DEFAULT NULL,
-  time_budget interval DEFAULT NULL, step_timeout interval DEFAULT NULL) RETURNS void
+  time_budget interval DEFAULT NULL, step_timeout interval DEFAULT NULL, keep_history interval DEFAULT NULL)
+  RETURNS void
   LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
   SET search_path = pg_catalog, vigil, pg_temp
 AS $$
@@ -318,13 +399,17 @@ BEGIN
     RAISE EXCEPTION 'step_timeout % is out of range for job "%"', step_timeout, name
       USING ERRCODE = 'invalid_parameter_value',
             HINT = 'Give 0 for no limit, or up to 24 days.';
+  ELSIF keep_history < '0' THEN
+    RAISE EXCEPTION 'keep_history must not be negative, as % is', keep_history
+      USING ERRCODE = 'invalid_parameter_value';
   END IF;
   UPDATE vigil.job_settings s
   SET run_every = coalesce(alter_job.run_every, s.run_every),
       cron = CASE WHEN alter_job.run_every IS NULL THEN s.cron END,
       max_steps = coalesce(alter_job.max_steps, s.max_steps),
       time_budget = coalesce(alter_job.time_budget, s.time_budget),
-      step_timeout = coalesce(alter_job.step_timeout, s.step_timeout)
+      step_timeout = coalesce(alter_job.step_timeout, s.step_timeout),
+      keep_history = coalesce(alter_job.keep_history, s.keep_history)
   WHERE s.name = alter_job.name;
   IF run_every IS NOT NULL THEN
     UPDATE vigil.job_state s
@@ -332,8 +417,8 @@ BEGIN
     WHERE s.name = alter_job.name AND s.failures = 0;
   END IF;
 END $$;
-COMMENT ON FUNCTION vigil.alter_job(text, interval, integer, interval, interval) IS
-  'Changes how often a job runs (in place of a cron expression), its steps per run, its time per run and the time limit of a step; what is null stays.';
+COMMENT ON FUNCTION vigil.alter_job(text, interval, integer, interval, interval, interval) IS
+  'Changes how often a job runs (in place of a cron expression), its steps per run, its time per run, the time limit of a step and how long its history is kept; what is null stays.';
 
 CREATE OR REPLACE FUNCTION vigil.schedule_job(name text, schedule text, time_zone text DEFAULT 'UTC')
   RETURNS timestamptz
@@ -372,16 +457,17 @@ SELECT s.name, s.description, CASE WHEN s.cron IS NULL THEN s.run_every END AS e
        coalesce(s.cron, s.run_every::text) AS schedule,
        CASE WHEN s.cron IS NOT NULL THEN s.time_zone END AS time_zone, s.enabled,
        t.last_started_at AS last_run,
-       CASE WHEN s.enabled THEN nullif(t.next_run_at, '-infinity') END AS next_run,
+       CASE WHEN s.enabled AND NOT p.all_paused THEN nullif(t.next_run_at, '-infinity') END AS next_run,
        t.last_duration_ms * interval '1 millisecond' AS last_duration,
        t.last_rows, coalesce(t.runs, 0) AS runs, coalesce(t.failures, 0) AS failures, t.last_error,
        CASE WHEN r.pid IS NOT NULL THEN 'running'
-            WHEN NOT s.enabled THEN 'paused'
+            WHEN NOT s.enabled OR p.all_paused THEN 'paused'
             WHEN t.failures > 0 THEN 'failing'
             WHEN t.last_started_at IS NULL THEN 'new'
             ELSE 'waiting' END AS state
 FROM vigil.job_settings s
 LEFT JOIN vigil.job_state t USING (name)
+CROSS JOIN (SELECT coalesce(pg_catalog.current_setting('vigil.pause_jobs', true)::boolean, false)) p (all_paused)
 LEFT JOIN pg_catalog.pg_locks r
   ON r.locktype = 'advisory' AND r.granted AND r.objsubid = 2 AND r.classid = 1986619241
   AND r.objid = (pg_catalog.hashtext(s.name)::bigint & 4294967295)::oid
@@ -394,7 +480,7 @@ COMMENT ON COLUMN vigil.jobs.description IS 'What it is for.';
 COMMENT ON COLUMN vigil.jobs.every IS 'From start to start; null with a cron expression.';
 COMMENT ON COLUMN vigil.jobs.schedule IS 'Interval or cron expression; vigil.schedule_job changes it.';
 COMMENT ON COLUMN vigil.jobs.time_zone IS 'Zone by whose clocks the cron expression goes; null with an interval.';
-COMMENT ON COLUMN vigil.jobs.enabled IS 'False while paused.';
+COMMENT ON COLUMN vigil.jobs.enabled IS 'False while it is paused; all are while vigil.pause_jobs is on.';
 COMMENT ON COLUMN vigil.jobs.last_run IS 'Start of the last run. Workers leave out runs without work, but for one a minute.';
 COMMENT ON COLUMN vigil.jobs.next_run IS 'When it is due; null while paused, or before the first run.';
 COMMENT ON COLUMN vigil.jobs.last_duration IS 'How long the last run took.';
@@ -506,9 +592,9 @@ COMMENT ON FUNCTION vigil.schedule_with_pg_cron() IS
   'Registers every enabled job with pg_cron, in place of what was registered before; for servers that do not preload pg_vigil. Cron''s shortest interval is a minute before pg_cron 1.5, and cron expressions go by its own zone.';
 
 REVOKE ALL ON FUNCTION vigil.limit_step(interval), vigil.start_job(text),
-  vigil.finish_job(text, timestamptz, integer, bigint, boolean, text, text, text),
+  vigil.finish_job(text, timestamptz, integer, bigint, boolean, text, text, text, text, text),
   vigil.job_has_work(text), vigil.worker_jobs(text), vigil.pause_job(text), vigil.resume_job(text),
-  vigil.alter_job(text, interval, integer, interval, interval), vigil.schedule_job(text, text, text),
+  vigil.alter_job(text, interval, integer, interval, interval, interval), vigil.schedule_job(text, text, text),
   vigil.schedule_with_pg_cron(), vigil.unschedule_from_pg_cron() FROM PUBLIC;
 REVOKE ALL ON PROCEDURE vigil.run_job(text) FROM PUBLIC;
 

@@ -13,6 +13,7 @@ CREATE TABLE vigil.job_settings (
   time_budget interval NOT NULL DEFAULT '30 seconds' CHECK (time_budget > '0'),
   step_timeout interval NOT NULL DEFAULT '5 minutes'
     CHECK (step_timeout BETWEEN '0' AND '24 days'),
+  keep_history interval NOT NULL DEFAULT '7 days' CHECK (keep_history >= '0'),
   enabled boolean NOT NULL DEFAULT true
 );
 COMMENT ON TABLE vigil.job_settings IS
@@ -31,6 +32,7 @@ COMMENT ON COLUMN vigil.job_settings.repeat IS 'Whether a run repeats the step, 
 COMMENT ON COLUMN vigil.job_settings.max_steps IS 'Steps of one run at most.';
 COMMENT ON COLUMN vigil.job_settings.time_budget IS 'A run begins no further step after this time; the rest is for the next run, which is then due at once.';
 COMMENT ON COLUMN vigil.job_settings.step_timeout IS 'A step that takes longer is cancelled and has failed; 0 = no limit.';
+COMMENT ON COLUMN vigil.job_settings.keep_history IS 'How long vigil.job_history keeps its runs.';
 COMMENT ON COLUMN vigil.job_settings.enabled IS 'False while paused; CALL vigil.run_job(name) works nevertheless.';
 CREATE TRIGGER replace_row BEFORE INSERT ON vigil.job_settings
   FOR EACH ROW EXECUTE FUNCTION vigil.replace_row('name');
@@ -57,7 +59,7 @@ COMMENT ON COLUMN vigil.job_state.last_duration_ms IS 'How long it took, millise
 COMMENT ON COLUMN vigil.job_state.last_rows IS 'Sum of what its steps returned.';
 COMMENT ON COLUMN vigil.job_state.last_error IS 'Message of the last run; null when it was a success.';
 COMMENT ON COLUMN vigil.job_state.runs IS 'Runs that ended, also the failed ones.';
-COMMENT ON COLUMN vigil.job_state.failures IS 'Failures in a row: each doubles the wait, up to an hour.';
+COMMENT ON COLUMN vigil.job_state.failures IS 'Failures in a row: each doubles the wait.';
 COMMENT ON COLUMN vigil.job_state.total_failures IS 'Failures ever.';
 COMMENT ON COLUMN vigil.job_state.running_pid IS 'Backend that runs it, or died while it did.';
 
@@ -73,12 +75,14 @@ CREATE TABLE vigil.job_history (
   row_count bigint,
   sqlstate text,
   error text,
+  detail text,
+  hint text,
   context text,
   pid integer
 );
 CREATE INDEX job_history_of_job ON vigil.job_history (job, started_at);
 COMMENT ON TABLE vigil.job_history IS
-  'Runs of the last seven days that did something or failed; a run with nothing to do is only counted.';
+  'Runs that did something or failed; a run with nothing to do is only counted. The job expire deletes what is older than keep_history of vigil.job_settings.';
 COMMENT ON COLUMN vigil.job_history.job IS 'Job.';
 COMMENT ON COLUMN vigil.job_history.started_at IS 'Start of the run.';
 COMMENT ON COLUMN vigil.job_history.duration_ms IS 'Milliseconds; null when its end is unknown.';
@@ -86,6 +90,8 @@ COMMENT ON COLUMN vigil.job_history.steps IS 'Steps that succeeded.';
 COMMENT ON COLUMN vigil.job_history.row_count IS 'Sum of what they returned.';
 COMMENT ON COLUMN vigil.job_history.sqlstate IS 'Of the error; null = success.';
 COMMENT ON COLUMN vigil.job_history.error IS 'Message of the error.';
+COMMENT ON COLUMN vigil.job_history.detail IS 'Its detail; what a lock was waited for.';
+COMMENT ON COLUMN vigil.job_history.hint IS 'How to mend it.';
 COMMENT ON COLUMN vigil.job_history.context IS 'Where in the functions the error was raised.';
 COMMENT ON COLUMN vigil.job_history.pid IS 'Backend that ran it.';
 
@@ -110,5 +116,5 @@ INSERT INTO vigil.job_settings (name, description, step, has_work, worker, run_e
   ('expire_deliveries', 'deletes old rows of the outbox',
    'vigil.expire_deliveries()', NULL, 'scheduler', '1 hour', true),
   ('expire', 'deletes what is older than its retention',
-   'vigil.expire()', NULL, 'scheduler', '10 minutes', true);
+   'vigil.expire() + vigil.expire_job_history()', NULL, 'scheduler', '10 minutes', true);
 UPDATE vigil.job_settings SET max_steps = 1000000, step_timeout = '0' WHERE name = 'deliver';

@@ -13,7 +13,8 @@ Micros add_saturated(Micros time, Micros span) noexcept {
 bool runs_now(const JobState& job, Micros now) noexcept {
   if (!job.enabled) return false;
   // A clock that was set back must not silence a job until it has caught up.
-  const bool due = job.next_run <= now || (job.last_started > now && job.next_run != kNever);
+  const bool set_back = job.last_started > now || job.next_run > job.latest_run;
+  const bool due = job.next_run <= now || (set_back && job.next_run != kNever);
   if (!due || !job.idle) return due;
   return job.last_started > now || job.last_started <= now - kHeartbeat;
 }
@@ -27,9 +28,11 @@ Micros looked_at(const JobState& job, Micros now) noexcept {
 }  // namespace
 
 Micros retry_wait(Micros interval, int failures, double random) noexcept {
-  Micros wait = std::max(interval, Micros{1});
-  for (int failure = 0; failure < failures && wait < kLongestRetry; ++failure) wait *= 2;
-  wait = std::clamp(wait, kShortestRetry, kLongestRetry);
+  interval = std::clamp(interval, Micros{1}, kLongestRetry);
+  const Micros longest = std::clamp(60 * interval, kLeastLongestRetry, kLongestRetry);
+  Micros wait = interval;
+  for (int failure = 0; failure < failures && wait < longest; ++failure) wait *= 2;
+  wait = std::clamp(wait, kShortestRetry, longest);
   const auto shortened = static_cast<Micros>(static_cast<double>(wait / 4) * random);
   return std::max(wait - shortened, kShortestRetry);
 }

@@ -14,11 +14,13 @@ using Micros = std::int64_t;
 inline constexpr Micros kSecond = 1000000;
 inline constexpr Micros kShortestRetry = 5 * kSecond;
 inline constexpr Micros kLongestRetry = 3600 * kSecond;
+inline constexpr Micros kLeastLongestRetry = 300 * kSecond;
 inline constexpr Micros kNever = std::numeric_limits<Micros>::max();
 
-// How long a job that failed `failures` times in a row waits: interval * 2^failures between
-// kShortestRetry and kLongestRetry, then up to a quarter shortened by `random` of [0, 1), so that
-// jobs which failed together do not come back together.
+// How long a job that failed `failures` times in a row waits: interval * 2^failures, at least
+// kShortestRetry and at most sixty intervals (of those at least kLeastLongestRetry, at most
+// kLongestRetry): what runs often shall be back soon after the cause has gone. Then up to a quarter
+// shortened by `random` of [0, 1), so that jobs which failed together do not come back together.
 Micros retry_wait(Micros interval, int failures, double random) noexcept;
 
 // When a job that was due at `scheduled` and began at `started` runs next. Without failures: the
@@ -30,6 +32,7 @@ Micros next_run(Micros scheduled, Micros started, Micros interval, int failures,
 // A job as a scheduler sees it.
 struct JobState {
   Micros next_run;      // kNever: only by hand
+  Micros latest_run;    // a later next_run was decided by a clock that was ahead
   Micros last_started;  // lowest value: never ran
   bool enabled;
   bool idle;  // its own question for work was answered with no

@@ -9,6 +9,7 @@
 namespace vigil::pg::settings {
 
 bool workers = true;
+bool pause_jobs = false;
 int launcher_naptime = 10;
 int max_databases = 16;
 char* ip_hash_key = nullptr;
@@ -97,6 +98,8 @@ const config_enum_entry kSeverities[] = {{"warning", WARNING, false},
 
 const Flag kFlags[] = {
     {"vigil.workers", "Runs the background workers (needs shared_preload_libraries).", &workers,
+     PGC_SIGHUP},
+    {"vigil.pause_jobs", "Workers start no job; CALL vigil.run_job works.", &pause_jobs,
      PGC_SIGHUP},
     {"vigil.version_rows", "Analytics views show one row per version besides the row of all.",
      &version_rows, PGC_USERSET},

@@ -4,6 +4,7 @@
 namespace vigil::pg::settings {
 
 extern bool workers;                // run launcher, scheduler and courier (needs preload)
+extern bool pause_jobs;             // workers start no job
 extern int launcher_naptime;        // seconds between looks for databases with the extension
 extern int max_databases;           // databases that workers serve at most
 extern char* ip_hash_key;           // key of hashed IP addresses; empty: the database's own

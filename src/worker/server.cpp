@@ -168,9 +168,10 @@ JobState state_of(HeapTuple row, TupleDesc columns) {
   bool null;
   JobState state;
   state.next_run = DatumGetTimestampTz(SPI_getbinval(row, columns, 2, &null));
-  state.last_started = DatumGetTimestampTz(SPI_getbinval(row, columns, 3, &null));
-  state.enabled = DatumGetBool(SPI_getbinval(row, columns, 4, &null));
-  state.idle = DatumGetBool(SPI_getbinval(row, columns, 5, &null));
+  state.latest_run = DatumGetTimestampTz(SPI_getbinval(row, columns, 3, &null));
+  state.last_started = DatumGetTimestampTz(SPI_getbinval(row, columns, 4, &null));
+  state.enabled = DatumGetBool(SPI_getbinval(row, columns, 5, &null));
+  state.idle = DatumGetBool(SPI_getbinval(row, columns, 6, &null));
   return state;
 }
 
@@ -181,8 +182,9 @@ Jobs list_jobs(const Server& server) {
   Oid types[] = {TEXTOID};
   Datum values[] = {CStringGetTextDatum(name_of(server.kind))};
   SPI_execute_with_args(
-      "SELECT name, next_run_at, last_started_at, enabled, idle FROM vigil.worker_jobs($1)", 1,
-      types, values, nullptr, false, 0);
+      "SELECT name, next_run_at, latest_run_at, last_started_at, enabled, idle "
+      "FROM vigil.worker_jobs($1)",
+      1, types, values, nullptr, false, 0);
   Jobs jobs = {nullptr, SPI_processed};
   jobs.rows = static_cast<Job*>(
       MemoryContextAllocZero(server.context, sizeof(Job) * std::max<std::size_t>(jobs.count, 1)));
@@ -297,26 +299,45 @@ void run_job(const Server& server, const char* name) {
   });
 }
 
-// Runs what is due; returns how long to wait then. What has run is due again at another time, so
-// the jobs are asked for anew.
-Micros run_due_jobs(const Server& server) {
+// Whether a job that has just failed is due again: then not even its failure could be recorded.
+bool is_due_again(const Server& server, std::span<const char* const> failed) {
+  if (failed.empty()) return false;
   const Jobs jobs = pg::call([&] { return list_jobs(server); });
   const Actions actions = decide(jobs);
+  return std::any_of(actions.start.begin(), actions.start.end(), [&](std::size_t position) {
+    return std::any_of(failed.begin(), failed.end(), [&](const char* name) {
+      return std::strcmp(name, jobs.rows[position].name) == 0;
+    });
+  });
+}
+
+// Runs what is due, all of it, whatever fails; returns how long to wait then. What has run is due
+// again at another time, so the jobs are asked for anew. No value: failures were not recorded.
+std::optional<Micros> run_due_jobs(const Server& server) {
+  if (pg::settings::pause_jobs) return kLongestWait;
+  const Jobs jobs = pg::call([&] { return list_jobs(server); });
+  const Actions actions = decide(jobs);
+  std::vector<const char*> failed;
   for (const std::size_t position : actions.start) {
     if (ProcDiePending || ConfigReloadPending) break;
-    run_job(server, jobs.rows[position].name);
+    const char* name = jobs.rows[position].name;
+    if (attempt(server, [&] { run_job(server, name); })) continue;
+    failed.push_back(name);
+    // The lock on the extension went with the transaction.
+    if (pg::call([&] { return hold_extension(server); }) != Presence::kServing) return 0;
   }
+  if (is_due_again(server, failed)) return std::nullopt;
   return actions.wait;
 }
 
-// One turn; returns how long to wait before the next, in microseconds.
-Micros turn(Server& server) {
+// One turn; returns how long to wait before the next, in microseconds, or nothing when it failed.
+std::optional<Micros> turn(Server& server) {
   if (server.kind == Kind::kRecorder && !ShutdownRequestPending && gather_time() > 0)
     return gather_time();
   const Presence presence = pg::call([&] { return hold_extension(server); });
   if (presence == Presence::kGone) pg::call([&] { stop_gone(server); });
   if (presence == Presence::kReplaced) proc_exit(0);
-  Micros wait = kLongestWait;
+  std::optional<Micros> wait = kLongestWait;
   if (presence == Presence::kServing)
     wait =
         server.kind == Kind::kRecorder ? record_turn(ShutdownRequestPending) : run_due_jobs(server);
@@ -355,13 +376,13 @@ void prepare_turn(const Server& server) {
   for (;;) {
     ResetLatch(MyLatch);
     prepare_turn(server);
-    Micros wait = 0;
+    std::optional<Micros> result;
     const bool leaves = ShutdownRequestPending;
-    const bool succeeded = attempt(server, [&] { wait = turn(server); });
+    const bool succeeded = attempt(server, [&] { result = turn(server); }) && result;
     server.failed_turns = succeeded ? 0 : server.failed_turns + 1;
     if (leaves && (succeeded || server.failed_turns > kLastTurns)) proc_exit(0);
     if (leaves) continue;
-    if (!succeeded) wait = wait_after_failure(server.failed_turns);
+    const Micros wait = succeeded ? *result : wait_after_failure(server.failed_turns);
     (void)pgstat_report_stat(false);
     pgstat_report_activity(STATE_IDLE, nullptr);
     if (wait == 0) continue;

@@ -27,10 +27,10 @@ SELECT is((SELECT next_run_at FROM vigil.worker_jobs('scheduler') WHERE name = '
 -- Missed for ten days, it runs once.
 UPDATE vigil.job_state SET next_run_at = now() - interval '10 days' WHERE name = 'expire';
 SELECT vigil.start_job('expire') AS scheduled \gset
-SELECT vigil.finish_job('expire', :'scheduled', 1, 0, false, NULL, NULL, NULL);
+SELECT vigil.finish_job('expire', :'scheduled', 1, 0, false, NULL, NULL, NULL, NULL, NULL);
 SELECT is((SELECT next_run FROM vigil.jobs WHERE name = 'expire'), vigil.next_run('30 3 * * *', clock_timestamp(), 'Europe/Berlin'), 'missed times run once');
 SELECT vigil.start_job('expire') AS scheduled \gset
-SELECT vigil.finish_job('expire', :'scheduled', 1, 0, false, '58030', 'no disk', NULL);
+SELECT vigil.finish_job('expire', :'scheduled', 1, 0, false, '58030', 'no disk', NULL, NULL, NULL);
 SELECT ok((SELECT next_run - last_run BETWEEN '90 seconds' AND '120 seconds' FROM vigil.jobs WHERE name = 'expire'), 'a failure is tried again sooner');
 SELECT lives_ok($$SELECT vigil.schedule_job('expire', '30 seconds')$$, 'an interval again');
 SELECT is((SELECT (every, schedule, time_zone)::text FROM vigil.jobs WHERE name = 'expire'), '(00:00:30,00:00:30,)', 'takes its place');
@@ -55,7 +55,7 @@ SET LOCAL row_security = off;
 UPDATE vigil.job_settings SET time_zone = 'Mars/Olympus' WHERE name = 'new';
 SET LOCAL row_security = on;
 SELECT vigil.start_job('new') AS scheduled \gset
-SELECT vigil.finish_job('new', :'scheduled', 1, 0, false, NULL, NULL, NULL);
+SELECT vigil.finish_job('new', :'scheduled', 1, 0, false, NULL, NULL, NULL, NULL, NULL);
 SELECT is((SELECT (state, last_error, next_run > clock_timestamp())::text FROM vigil.jobs WHERE name = 'new'),
   '(failing,"time zone ""Mars/Olympus"" not recognized",t)', 'the run tells that its zone is not known, and is tried again');
 SELECT * FROM finish();

@@ -12,7 +12,7 @@ SELECT current_setting('shared_preload_libraries') ~ '\mpg_vigil\M' AS preloaded
   DROP EXTENSION pg_vigil CASCADE;
   \quit
 \endif
-SELECT plan(74);
+SELECT plan(91);
 
 -- The built-in jobs ---------------------------------------------------------------------------------
 
@@ -104,6 +104,7 @@ CALL vigil.run_job('failing');
 SELECT ok((SELECT next_run - last_run BETWEEN '60 seconds' AND '80 seconds' FROM vigil.jobs WHERE name = 'failing'),
   'and doubled again');
 SELECT is((SELECT total_failures FROM vigil.job_state WHERE name = 'failing'), 3::bigint, 'failures are counted');
+SELECT ok((SELECT detail = 'Disk 7.' AND hint = 'Buy one.' FROM vigil.job_history WHERE job = 'failing' LIMIT 1), 'history has detail and hint');
 UPDATE vigil.job_settings SET step = '0' WHERE name = 'failing';
 CALL vigil.run_job('failing');
 SELECT is((SELECT (state, failures, last_error)::text FROM vigil.jobs WHERE name = 'failing'), '(waiting,0,)', 'a success ends it');
@@ -111,6 +112,8 @@ SELECT is((SELECT (state, failures, last_error)::text FROM vigil.jobs WHERE name
 SELECT lives_ok($$SELECT vigil.alter_job('sleepy', step_timeout => '100 milliseconds')$$, 'a step may take 100 ms');
 CALL vigil.run_job('sleepy');
 SELECT is(:'LAST_ERROR_SQLSTATE'::text, '57014'::text, 'a step that takes longer is cancelled');
+SELECT matches((SELECT hint FROM vigil.job_history WHERE job = 'sleepy'), 'A step may take 00:00:00.1: .*alter_job\(''sleepy'', step_timeout => interval ''00:00:00.2''\)',
+  'and history says what to do');
 SELECT vigil.alter_job('sleepy', step_timeout => '0');
 SET statement_timeout = '100ms';
 CALL vigil.run_job('sleepy');
@@ -152,6 +155,54 @@ SELECT throws_ok($$SELECT vigil.alter_job('once', max_steps => 0)$$, '22023', 'm
 SELECT is((SELECT string_agg(vigil.cron_schedule(i), ' | ' ORDER BY i)
            FROM unnest('{5 seconds,1 minute,10 minutes,45 minutes,1 hour,7 hours,1 day}'::interval[]) i),
   '* * * * * | * * * * * | */10 * * * * | */30 * * * * | 0 * * * * | 0 */6 * * * | 0 0 * * *', 'intervals as cron knows them');
+
+-- History -------------------------------------------------------------------------------------------------
+
+SELECT lives_ok($$SELECT vigil.alter_job('stepper', keep_history => '1 hour')$$, 'history of a job is kept for an hour');
+SELECT throws_ok($$SELECT vigil.alter_job('stepper', keep_history => '-1 hour')$$, '22023', NULL, 'not for less than no time');
+DELETE FROM vigil.job_history;
+INSERT INTO vigil.job_history (job, started_at) SELECT name, now() - age
+FROM unnest('{stepper,once,gone}'::text[]) AS name, unnest('{50 minutes,2 hours,8 days}'::interval[]) AS age;
+SELECT is(vigil.expire_job_history(), 4::bigint, 'the job expire deletes what is older');
+SELECT set_eq('SELECT job, count(*) FROM vigil.job_history GROUP BY job', $$VALUES ('stepper', 1::bigint), ('once', 2), ('gone', 2)$$,
+  'also of jobs that are gone, after seven days');
+UPDATE vigil.job_settings SET keep_history = '0' WHERE name = 'stepper';
+CALL vigil.run_job('expire');
+SELECT is_empty($$SELECT FROM vigil.job_history WHERE job = 'stepper'$$, 'no job need run again for that');
+
+-- Clocks, and everything at once ------------------------------------------------------------------------------
+
+SELECT ok((SELECT bool_and(next_run_at <= latest_run_at) FROM vigil.worker_jobs('scheduler')), 'no job is due later than its schedule allows');
+UPDATE vigil.job_state SET next_run_at = next_run_at + interval '1 hour' WHERE name = 'stepper';
+SELECT ok((SELECT next_run_at > latest_run_at FROM vigil.worker_jobs('scheduler') WHERE name = 'stepper'), 'one that was set by a clock that was ahead is');
+SELECT vigil.schedule_job('once', '0 0 29 2 *') \g /dev/null
+SELECT is((SELECT next_run_at = latest_run_at FROM vigil.worker_jobs('scheduler') WHERE name = 'once'), true, 'a cron expression names its own time');
+UPDATE vigil.job_state SET next_run_at = next_run_at + interval '1 hour' WHERE name = 'once';
+SELECT ok((SELECT next_run_at > latest_run_at FROM vigil.worker_jobs('scheduler') WHERE name = 'once'), 'none later is allowed');
+UPDATE vigil.job_state SET failures = 9, next_run_at = clock_timestamp() + interval '55 minutes' WHERE name = 'stepper';
+SELECT ok((SELECT next_run_at <= latest_run_at FROM vigil.worker_jobs('scheduler') WHERE name = 'stepper'), 'failures may wait for longer than the interval');
+UPDATE vigil.job_state SET failures = 0, next_run_at = clock_timestamp() WHERE name = 'stepper';
+SET vigil.pause_jobs = on;
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '55P02'::text, 'vigil.pause_jobs is of the server, not of a session');
+
+-- A table that somebody holds
+SELECT dblink_connect('other', format('dbname=%s host=%s port=%s user=%s', current_database(),
+  split_part(current_setting('unix_socket_directories'), ',', 1), current_setting('port'), current_user)) \g /dev/null
+SELECT dblink_exec('other', 'BEGIN') \g /dev/null
+SELECT dblink_exec('other', 'LOCK TABLE vigil.modules IN ACCESS EXCLUSIVE MODE') \g /dev/null
+UPDATE vigil.job_settings SET step = '(SELECT count(*) FROM vigil.modules)' WHERE name = 'failing';
+SET lock_timeout = '50ms';
+CALL vigil.run_job('failing');
+SELECT is(:'LAST_ERROR_SQLSTATE'::text, '55P03'::text, 'a job that waits for a lock fails in the end');
+SELECT matches((SELECT detail FROM vigil.job_history WHERE job = 'failing' ORDER BY started_at DESC LIMIT 1),
+  '^process \d+ has AccessExclusiveLock on vigil.modules, its transaction began at .*: LOCK TABLE vigil.modules', 'history says who holds it');
+SELECT matches((SELECT hint FROM vigil.job_history WHERE job = 'failing' ORDER BY started_at DESC LIMIT 1), 'pg_terminate_backend', 'and what to do');
+RESET lock_timeout;
+SELECT dblink_exec('other', 'ROLLBACK') \g /dev/null
+SELECT * FROM dblink('other', 'SELECT pg_advisory_unlock_all()') AS t (unlocked text) \g /dev/null
+SELECT dblink_disconnect('other') \g /dev/null
+CALL vigil.run_job('failing');
+SELECT is((SELECT (state, last_error)::text FROM vigil.jobs WHERE name = 'failing'), '(waiting,)', 'when it is let go, the job works again');
 
 -- Claims --------------------------------------------------------------------------------------------------
 

@@ -58,6 +58,63 @@ ok(serves('postgres', 2), 'the workers live on');
 $node->safe_psql('postgres', "SELECT vigil.pause_job('broken')");
 is($node->safe_psql('postgres', "SELECT state FROM vigil.jobs WHERE name = 'broken'"), 'paused', 'and can be paused');
 
+# --- One failing job never stops another -----------------------------------------------------------
+
+sub runs_of
+{
+	my ($job) = @_;
+	return $node->safe_psql('postgres', "SELECT runs FROM vigil.jobs WHERE name = '$job'");
+}
+
+sub goes_on
+{
+	my ($job, $what) = @_;
+	my $before = runs_of($job);
+	return ok($node->poll_query_until('postgres', "SELECT runs > $before FROM vigil.jobs WHERE name = '$job'"), $what);
+}
+
+my $began = time;
+$node->safe_psql('postgres', "INSERT INTO vigil.job_settings (name, description, step, run_every)
+	SELECT 'broken' || i, 'fails', '1 / 0', '1 second' FROM generate_series(1, 8) i;
+	INSERT INTO vigil.job_settings (name, description, step, run_every) VALUES ('tick', 'works', '1', '1 second')");
+ok($node->poll_query_until('postgres', "SELECT runs >= 3 FROM vigil.jobs WHERE name = 'tick'"), 'a job works beside eight that fail');
+cmp_ok(time - $began, '<', 20, 'about as often as it should');
+ok($node->poll_query_until('postgres', "SELECT bool_and(failures >= 2) FROM vigil.jobs WHERE name LIKE 'broken_'"), 'those are tried again');
+$node->safe_psql('postgres', "DELETE FROM vigil.job_settings WHERE name LIKE 'broken%'");
+
+# Somebody has altered a job and not committed.
+my $holder = $node->background_psql('postgres');
+$holder->query_safe("BEGIN; UPDATE vigil.job_state SET runs = runs WHERE name = 'reopen_ignored'");
+$node->safe_psql('postgres', "SELECT pg_sleep(0.01), vigil.wake_workers()");
+goes_on('tick', 'a job whose row is locked does not hold up another') for 1 .. 3;
+$holder->quit;
+
+# --- All at once ----------------------------------------------------------------------------------
+
+$node->append_conf('postgresql.conf', 'vigil.pause_jobs = on');
+$node->reload;
+ok($node->poll_query_until('postgres', "SELECT bool_and(state = 'paused' AND next_run IS NULL) FROM vigil.jobs"),
+	'vigil.pause_jobs: all jobs are paused');
+ok(serves('postgres', 2), 'the workers stay');
+$runs = runs_of('tick');
+$node->safe_psql('postgres', "SELECT vigil.wake_workers(), pg_sleep(2.5)");
+cmp_ok(runs_of('tick'), '<=', $runs + 1, 'none is started');
+$node->safe_psql('postgres', "CALL vigil.run_job('tick')");
+cmp_ok(runs_of('tick'), '>=', $runs + 1, 'but for one that is run by hand');
+$node->append_conf('postgresql.conf', 'vigil.pause_jobs = off');
+$node->reload;
+goes_on('tick', 'off: jobs run again');
+
+# --- A clock that was set back an hour --------------------------------------------------------------
+
+for my $columns ('last_started_at = last_started_at + interval \'1 hour\', next_run_at = next_run_at + interval \'1 hour\'',
+	'next_run_at = next_run_at + interval \'1 hour\'')
+{
+	$node->safe_psql('postgres', "UPDATE vigil.job_state SET $columns; SELECT vigil.wake_workers()");
+	goes_on('tick', "a clock that was set back an hour silences no job: $columns");
+}
+$node->safe_psql('postgres', "DELETE FROM vigil.job_settings WHERE name = 'tick'");
+
 # --- They come back -------------------------------------------------------------------------------
 
 my $scheduler = $node->safe_psql('postgres', "SELECT pid FROM vigil.workers() WHERE kind = 'scheduler'");
@@ -85,8 +142,8 @@ $node->safe_psql('postgres', 'CREATE DATABASE second');
 $node->safe_psql('second', 'CREATE EXTENSION pg_vigil');
 ok(serves('second', 2), 'a second database is served');
 is($node->safe_psql('postgres', workers_of('postgres')), '2', 'besides the first');
+ok($node->poll_query_until('second', 'SELECT bool_and(runs > 0) FROM vigil.jobs'), 'its jobs run as well');
 
-my $began;
 $node->safe_psql('postgres', 'ALTER DATABASE second RENAME TO renamed');
 ok(serves('renamed', 2), 'ALTER DATABASE RENAME succeeds while workers are there, and they come back');
 $node->safe_psql('postgres', 'CREATE DATABASE copy TEMPLATE renamed');
