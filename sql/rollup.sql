@@ -201,33 +201,117 @@ FROM (SELECT DISTINCT d.module_id, z.time_zone, date_trunc('day', d.minute, z.ti
                             vigil.day_after(marked.day, marked.time_zone)) l;
 COMMENT ON VIEW vigil.days IS 'Day cells in the zone of each module, never stale: days with marked minutes are merged afresh.';
 
-CREATE OR REPLACE FUNCTION vigil.roll_hours(modules uuid[], hours timestamptz[],
-                                            firsts timestamptz[], lasts timestamptz[]) RETURNS void
-  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET jit = off
+CREATE OR REPLACE FUNCTION vigil.rollup_patience(scheduled boolean DEFAULT NULL) RETURNS interval
+  LANGUAGE c STABLE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vigil_rollup_patience';
+COMMENT ON FUNCTION vigil.rollup_patience(boolean) IS
+  'How patient the roller is: vigil.rollup_patience when it runs by schedule, 0 when by hand, so that all is rolled up. Null: as this session, by schedule if it is a background worker.';
+
+CREATE OR REPLACE FUNCTION vigil.ripe_at(
+    minute timestamptz, first_mark timestamptz, last_mark timestamptz, patience interval) RETURNS timestamptz
+  LANGUAGE sql STABLE PARALLEL SAFE
+AS $$
+  SELECT CASE WHEN isfinite(minute) THEN
+    least(first_mark + 30 * patience,
+          greatest(minute + interval '1 minute', last_mark)
+          + least(greatest(patience, (last_mark - minute - interval '1 minute') / 4), 6 * patience))
+  ELSE first_mark END
+$$;
+COMMENT ON FUNCTION vigil.ripe_at(timestamptz, timestamptz, timestamptz, interval) IS
+  'When a marked minute is worth rolling up: when it has ended and was left alone for the patience, for longer (up to 6 times) where marks come late, and at the latest 30 times the patience after its first mark.';
+
+CREATE OR REPLACE FUNCTION vigil.roller_lock(module uuid) RETURNS bigint
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT uuid_hash_extended(module, 1986619241) $$;
+COMMENT ON FUNCTION vigil.roller_lock(uuid) IS
+  'Key of the advisory lock under which the cells of a module are written, until the end of the transaction.';
+
+-- Not longer than it takes to look for a deadlock: the caller may have locks that the other waits for, and tries
+-- again what it has locks for.
+CREATE OR REPLACE FUNCTION vigil.await_roller(module uuid) RETURNS void
+  LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vigil, pg_temp SET lock_timeout = '100ms'
 AS $$
 BEGIN
-  DELETE FROM vigil.cells_minute c
-  USING unnest(modules, firsts, lasts) AS t (module_id, first, last)
-  WHERE c.module_id = t.module_id AND c.bucket >= t.first AND c.bucket <= t.last;
-
-  INSERT INTO vigil.cells_minute (module_id, resolution, bucket, version_id, event_type, subject, cell)
-  SELECT t.module_id, 'minute', r.bucket, r.version_id, r.event_type, r.subject, r.cell
-  FROM unnest(modules, firsts, lasts) AS t (module_id, first, last),
-       LATERAL vigil.raw_cells(t.module_id, t.first, t.last + interval '1 minute') r
-  WHERE t.first >= (SELECT s.minute_floor FROM vigil.rollup_state s);
-
-  DELETE FROM vigil.cells_hour c USING unnest(modules, hours) AS t (module_id, hour)
-  WHERE c.module_id = t.module_id AND c.bucket = t.hour;
-
-  INSERT INTO vigil.cells_hour (module_id, resolution, bucket, version_id, event_type, subject, cell)
-  SELECT t.module_id, 'hour', t.hour, h.version_id, h.event_type, h.subject, h.cell
-  FROM unnest(modules, hours) AS t (module_id, hour), LATERAL vigil.live_hour(t.module_id, t.hour) h;
+  PERFORM pg_advisory_xact_lock(vigil.roller_lock(module));
+EXCEPTION WHEN lock_not_available THEN
+  RETURN;
 END $$;
-COMMENT ON FUNCTION vigil.roll_hours(uuid[], timestamptz[], timestamptz[], timestamptz[]) IS
-  'Step of vigil.rollup(): writes minute and hour cells of the hours whose minutes first to last changed.';
+COMMENT ON FUNCTION vigil.await_roller(uuid) IS
+  'Step of vigil.rollup(): waits for the roller that works on a module, up to 0.1 seconds.';
+
+-- Each of the following walks the key for some minutes; see the readers above.
+CREATE OR REPLACE FUNCTION vigil.take_marks(
+    INOUT modules uuid[], minutes timestamptz[], OUT firsts timestamptz[], OUT lasts timestamptz[], OUT taken bigint)
+  LANGUAGE sql VOLATILE SET search_path = pg_catalog, vigil, pg_temp
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+AS $$
+  WITH gone AS (
+    DELETE FROM vigil.dirty d USING unnest(modules, minutes) AS c (module_id, minute)
+    WHERE d.module_id = c.module_id AND d.minute = c.minute
+    RETURNING d.module_id, d.minute),
+  -- neighbours within an hour, so that what lies between is not read
+  numbered AS (
+    SELECT g.module_id, g.minute, date_trunc('hour', g.minute, 'UTC') AS hour,
+           g.minute - row_number() OVER (PARTITION BY g.module_id ORDER BY g.minute) * interval '1 minute' AS run
+    FROM (SELECT DISTINCT module_id, minute FROM gone) g),
+  runs AS (
+    SELECT n.module_id, min(n.minute) AS first, max(n.minute) AS last, count(*) AS minutes
+    FROM numbered n GROUP BY n.module_id, n.hour, n.run)
+  SELECT array_agg(r.module_id), array_agg(r.first), array_agg(r.last), sum(r.minutes)::bigint FROM runs r
+$$;
+COMMENT ON FUNCTION vigil.take_marks(uuid[], timestamptz[]) IS
+  'Step of vigil.rollup(): deletes the marks of minutes of modules; returns those that had any as runs of neighbours within an hour, and their number.';
+
+CREATE OR REPLACE FUNCTION vigil.roll_minutes(
+    modules uuid[], firsts timestamptz[], lasts timestamptz[], OUT facts_before bigint, OUT facts_now bigint)
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+AS $$
+BEGIN
+  WITH gone AS (
+    DELETE FROM vigil.cells_minute c
+    USING unnest(modules, firsts, lasts) AS t (module_id, first, last)
+    WHERE c.module_id = t.module_id AND c.bucket >= t.first AND c.bucket <= t.last
+    RETURNING c.cell)
+  SELECT coalesce(sum(vigil.cell_count(g.cell)), 0) INTO facts_before FROM gone g;
+
+  WITH made AS (
+    INSERT INTO vigil.cells_minute AS c (module_id, resolution, bucket, version_id, event_type, subject, cell)
+    SELECT t.module_id, 'minute', r.bucket, r.version_id, r.event_type, r.subject, r.cell
+    FROM unnest(modules, firsts, lasts) AS t (module_id, first, last),
+         LATERAL vigil.raw_cells(t.module_id, t.first, t.last + interval '1 minute') r
+    WHERE t.first >= (SELECT s.minute_floor FROM vigil.rollup_state s)
+    RETURNING c.cell)
+  SELECT coalesce(sum(vigil.cell_count(m.cell)), 0) INTO facts_now FROM made m;
+END $$;
+COMMENT ON FUNCTION vigil.roll_minutes(uuid[], timestamptz[], timestamptz[]) IS
+  'Step of vigil.rollup(): writes the cells of the minutes first to last from raw facts; returns how many facts they had before and have now.';
+
+CREATE OR REPLACE FUNCTION vigil.roll_hours(
+    modules uuid[], hours timestamptz[], OUT facts_before bigint, OUT facts_now bigint)
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+AS $$
+DECLARE
+  floor constant timestamptz := (SELECT s.minute_floor FROM vigil.rollup_state s);
+BEGIN
+  WITH gone AS (
+    DELETE FROM vigil.cells_hour c USING unnest(modules, hours) AS t (module_id, hour)
+    WHERE c.module_id = t.module_id AND c.bucket = t.hour
+    RETURNING c.bucket, c.cell)
+  SELECT coalesce(sum(vigil.cell_count(g.cell)), 0) INTO facts_before FROM gone g WHERE g.bucket < floor;
+
+  WITH made AS (
+    INSERT INTO vigil.cells_hour AS c (module_id, resolution, bucket, version_id, event_type, subject, cell)
+    SELECT t.module_id, 'hour', t.hour, h.version_id, h.event_type, h.subject, h.cell
+    FROM unnest(modules, hours) AS t (module_id, hour), LATERAL vigil.live_hour(t.module_id, t.hour) h
+    RETURNING c.bucket, c.cell)
+  SELECT coalesce(sum(vigil.cell_count(m.cell)), 0) INTO facts_now FROM made m WHERE m.bucket < floor;
+END $$;
+COMMENT ON FUNCTION vigil.roll_hours(uuid[], timestamptz[]) IS
+  'Step of vigil.rollup(): merges the cells of hours from their minutes; returns how many facts those hours had before and have now whose minute cells are gone, so that their facts were read.';
 
 CREATE OR REPLACE FUNCTION vigil.roll_days(modules uuid[], days timestamptz[]) RETURNS void
-  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET jit = off
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
 AS $$
 BEGIN
   DELETE FROM vigil.cells_day c USING unnest(modules, days) AS t (module_id, day)
@@ -241,60 +325,126 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vigil.roll_days(uuid[], timestamptz[]) IS 'Step of vigil.rollup(): writes the cells of days.';
 
-CREATE OR REPLACE FUNCTION vigil.rollup(max_minutes integer DEFAULT 5000) RETURNS bigint
+CREATE OR REPLACE FUNCTION vigil.rollup(max_minutes integer DEFAULT 5000, patience interval DEFAULT NULL)
+  RETURNS bigint
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET jit = off
 AS $$
 DECLARE
+  began constant timestamptz := clock_timestamp();
+  budget interval;
+  waiting_modules uuid[];
+  waiting_minutes timestamptz[];
+  waiting integer;
+  position integer := 1;
+  width integer := 16;          -- minutes of a chunk
   modules uuid[];
-  hours timestamptz[];
-  firsts timestamptz[];
-  lasts timestamptz[];
-  days timestamptz[];
-  marked bigint;
+  minutes timestamptz[];
+  others uuid;                  -- a module that another roller works on
+  locks integer;
+  all_locks integer := 0;
+  chunk_began timestamptz;
+  chunk record;
+  counts record;
+  touched_modules uuid[];
+  touched_minutes timestamptz[];
+  done bigint := 0;
+  facts_read bigint := 0;
+  facts_before bigint := 0;
 BEGIN
+  patience := coalesce(patience, vigil.rollup_patience());
   IF max_minutes IS NULL OR max_minutes < 1 THEN
     RAISE invalid_parameter_value USING
       MESSAGE = format('max_minutes must be 1 or more, not %s', coalesce(max_minutes::text, 'null'));
+  ELSIF patience NOT BETWEEN interval '0' AND interval '1 hour' THEN
+    RAISE invalid_parameter_value USING
+      MESSAGE = format('patience must be from 0 to 1 hour, not %s', patience);
+  ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+    RAISE invalid_transaction_state USING
+      MESSAGE = format('rollup is not possible in a %s transaction', current_setting('transaction_isolation')),
+      DETAIL = 'It must see what other rollers have committed meanwhile.';
   END IF;
   -- The marks of a dump may be there before their facts.
   IF vigil.being_restored() THEN
     RETURN 0;
   END IF;
-  -- One roller at a time; readers and writers do not wait for it.
-  PERFORM FROM vigil.rollup_state FOR UPDATE;
+  -- Rollers go together; what needs all of them to stand still takes EXCLUSIVE.
+  LOCK TABLE vigil.rollup_state IN ROW SHARE MODE;
+  budget := CASE WHEN patience > interval '0' THEN interval '1.5 seconds' ELSE interval '1 minute' END;
 
-  -- First take the marks, then, with the later snapshot of the next statement, read the facts: a
-  -- mark and its facts commit together, so what is taken here is visible there.
-  WITH chosen AS (
-    SELECT d.module_id, d.minute FROM vigil.dirty d
-    GROUP BY 1, 2 ORDER BY 2, 1 LIMIT max_minutes),
-  taken AS (
-    DELETE FROM vigil.dirty d USING chosen c
-    WHERE d.module_id = c.module_id AND d.minute = c.minute
-    RETURNING d.module_id, d.minute),
-  grouped AS (
-    SELECT t.module_id, date_trunc('hour', t.minute, 'UTC') AS hour,
-           min(t.minute) AS first, max(t.minute) AS last, count(DISTINCT t.minute) AS minutes
-    FROM taken t GROUP BY 1, 2)
-  SELECT array_agg(g.module_id), array_agg(g.hour), array_agg(g.first), array_agg(g.last), sum(g.minutes)
-  INTO modules, hours, firsts, lasts, marked
-  FROM grouped g;
-  IF marked IS NULL THEN
+  <<turn>>
+  LOOP
+    others := NULL;
+    -- The minutes of an hour come together, so that the hour is merged once.
+    SELECT array_agg(w.module_id), array_agg(w.minute), count(*)
+    INTO waiting_modules, waiting_minutes, waiting
+    FROM (SELECT d.module_id, d.minute FROM vigil.dirty d
+          GROUP BY 1, 2
+          HAVING patience = interval '0'
+              OR vigil.ripe_at(d.minute, min(d.marked_at), max(d.marked_at), patience) <= clock_timestamp()
+          ORDER BY date_trunc('hour', d.minute, 'UTC'), 1, 2 LIMIT max_minutes) w;
+
+    WHILE position <= waiting AND all_locks < 1000 AND clock_timestamp() < began + budget LOOP
+      chunk_began := clock_timestamp();
+      -- A lock is tried, never waited for, so rollers cannot deadlock; what was taken stays ours until the end
+      -- of the transaction.
+      WITH slice AS (
+        SELECT s.module_id, s.minute
+        FROM unnest(waiting_modules[position : position + width - 1],
+                    waiting_minutes[position : position + width - 1]) AS s (module_id, minute)),
+      tried AS MATERIALIZED (
+        SELECT m.module_id, pg_try_advisory_xact_lock(vigil.roller_lock(m.module_id)) AS ours
+        FROM (SELECT DISTINCT s.module_id FROM slice s) m)
+      SELECT array_agg(s.module_id) FILTER (WHERE t.ours), array_agg(s.minute) FILTER (WHERE t.ours),
+             coalesce((array_agg(s.module_id) FILTER (WHERE NOT t.ours))[1], others), count(DISTINCT s.module_id)
+      INTO modules, minutes, others, locks
+      FROM slice s JOIN tried t USING (module_id);
+      all_locks := all_locks + locks;
+      position := position + width;
+
+      -- Each statement has a later snapshot than the one before. After the lock, marks and cells are seen as the
+      -- last roller of the module has left them. Marks come before facts: a mark and its facts commit together,
+      -- so the facts of what is taken here are visible there.
+      SELECT * INTO chunk FROM vigil.take_marks(modules, minutes);
+      CONTINUE WHEN chunk.taken IS NULL;
+      SELECT * INTO counts FROM vigil.roll_minutes(chunk.modules, chunk.firsts, chunk.lasts);
+      facts_read := facts_read + counts.facts_now;
+      facts_before := facts_before + counts.facts_before;
+      SELECT h.* INTO counts
+      FROM (SELECT array_agg(t.module_id) AS modules, array_agg(t.hour) AS hours
+            FROM (SELECT DISTINCT r.module_id, date_trunc('hour', r.first, 'UTC') AS hour
+                  FROM unnest(chunk.modules, chunk.firsts) AS r (module_id, first)) t) g,
+           LATERAL vigil.roll_hours(g.modules, g.hours) h;
+      facts_read := facts_read + counts.facts_now;
+      facts_before := facts_before + counts.facts_before;
+      touched_modules := touched_modules || chunk.modules || chunk.modules;
+      touched_minutes := touched_minutes || chunk.firsts || chunk.lasts;
+      done := done + chunk.taken;
+      -- Chunks of a quarter of a second, so that a turn ends when it should.
+      width := least(greatest(
+        width * least(0.25 / greatest(extract(epoch FROM clock_timestamp() - chunk_began), 0.001), 4), 1), 1000)::integer;
+    END LOOP;
+
+    -- By hand, 0 says that nothing is left: wait for those who do what is left.
+    EXIT turn WHEN done > 0 OR others IS NULL OR patience > interval '0';
+    PERFORM vigil.await_roller(others);
+    position := 1;
+  END LOOP;
+  IF done = 0 THEN
     RETURN 0;
   END IF;
-  PERFORM vigil.roll_hours(modules, hours, firsts, lasts);
 
-  SELECT array_agg(t.module_id), array_agg(t.day) INTO modules, days
-  FROM (SELECT DISTINCT u.module_id, date_trunc('day', m.minute, z.time_zone) AS day
-        FROM unnest(modules, firsts, lasts) AS u (module_id, first, last),
-             -- a zone's day may begin within the hour
-             LATERAL (VALUES (u.first), (u.last)) AS m (minute),
+  SELECT array_agg(t.module_id), array_agg(t.day) INTO modules, minutes
+  FROM (SELECT DISTINCT u.module_id, date_trunc('day', u.minute, z.time_zone) AS day
+        -- a zone's day may begin between the first and the last minute of an hour
+        FROM unnest(touched_modules, touched_minutes) AS u (module_id, minute),
              LATERAL vigil.time_zone_of(u.module_id) AS z (time_zone)) t;
-  PERFORM vigil.roll_days(modules, days);
-  RETURN marked;
+  PERFORM vigil.roll_days(modules, minutes);
+  INSERT INTO vigil.rollup_turns (started_at, duration_ms, minutes, facts_read, facts_counted)
+  VALUES (began, 1000 * extract(epoch FROM clock_timestamp() - began), done, facts_read, facts_read - facts_before);
+  RETURN done;
 END $$;
-COMMENT ON FUNCTION vigil.rollup(integer) IS
-  'Recomputes up to max_minutes marked minutes and the hours and days above them, in this transaction; returns the number of minutes, 0 when nothing is left. Safe to call at any time and to repeat.';
+COMMENT ON FUNCTION vigil.rollup(integer, interval) IS
+  'Recomputes up to max_minutes marked minutes and the hours and days above them, in this transaction; returns the number of minutes, 0 when nothing is left. With patience (null: vigil.rollup_patience()) it takes ripe minutes only, leaves out modules that other rollers work on, and ends after about two seconds. Any number of sessions may call it at once. Safe to call at any time and to repeat.';
 
 CREATE OR REPLACE FUNCTION vigil.rebuild_days() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
@@ -308,7 +458,8 @@ BEGIN
   IF TG_OP = 'INSERT' AND current_setting('row_security') = 'off' THEN
     RETURN NULL;
   END IF;
-  PERFORM FROM vigil.rollup_state FOR UPDATE;
+  LOCK TABLE vigil.rollup_state IN ROW SHARE MODE;
+  PERFORM pg_advisory_xact_lock(vigil.roller_lock(module));
   zone := vigil.time_zone_of(module);
   SELECT array_agg(DISTINCT t.day) INTO days
   FROM (SELECT date_trunc('day', c.bucket, zone) AS day FROM vigil.cells_hour c WHERE c.module_id = module
@@ -336,8 +487,8 @@ BEGIN
   IF vigil.being_restored() THEN
     RETURN 0;
   END IF;
-  -- The roller reads the floor and writes the cells under the same lock.
-  PERFORM FROM vigil.rollup_state FOR UPDATE;
+  -- No roller is at work that has read the old floor.
+  LOCK TABLE vigil.rollup_state IN EXCLUSIVE MODE;
   UPDATE vigil.rollup_state SET minute_floor = floor WHERE minute_floor < floor;
   DELETE FROM vigil.cells_minute WHERE bucket < (SELECT minute_floor FROM vigil.rollup_state);
   GET DIAGNOSTICS removed = ROW_COUNT;
@@ -347,17 +498,57 @@ BEGIN
   total := total + removed;
   DELETE FROM vigil.rejected WHERE received_at < now() - interval '30 days';
   GET DIAGNOSTICS removed = ROW_COUNT;
-  RETURN total + removed;
+  total := total + removed;
+  WITH old AS (
+    DELETE FROM vigil.rollup_turns t WHERE t.started_at < now() - interval '1 day'
+    RETURNING t.minutes, t.facts_read, t.facts_counted),
+  summed AS (
+    SELECT count(*) AS turns, sum(o.minutes) AS minutes, sum(o.facts_read) AS facts_read, sum(o.facts_counted) AS facts_counted
+    FROM old o)
+  UPDATE vigil.rollup_state s
+  SET turns = s.turns + n.turns, minutes = s.minutes + n.minutes, facts_read = s.facts_read + n.facts_read,
+      facts_counted = s.facts_counted + n.facts_counted
+  FROM summed n WHERE n.turns > 0;
+  RETURN total;
 END $$;
 COMMENT ON FUNCTION vigil.expire() IS
   'Deletes what is kept for a while only: minute cells (2 days), client ids (7 days), rejected items (30 days); returns the number of rows.';
 
 CREATE OR REPLACE VIEW vigil.rollup_lag AS
-SELECT count(DISTINCT (module_id, minute)) AS marked_minutes,
-       count(*) AS marks,
-       coalesce(now() - min(marked_at), interval '0') AS oldest_mark_age
-FROM vigil.dirty;
+SELECT count(*) AS marked_minutes,
+       coalesce(sum(m.marks), 0)::bigint AS marks,
+       coalesce(now() - min(m.first_mark), interval '0') AS oldest_mark_age,
+       count(*) FILTER (WHERE m.ripe_at <= now()) AS ripe_minutes,
+       greatest(coalesce(now() - min(m.ripe_at), interval '0'), interval '0') AS lag
+FROM (SELECT count(*) AS marks, min(d.marked_at) AS first_mark,
+             vigil.ripe_at(d.minute, min(d.marked_at), max(d.marked_at),
+                           vigil.rollup_patience(true)) AS ripe_at
+      FROM vigil.dirty d GROUP BY d.module_id, d.minute) m;
 COMMENT ON VIEW vigil.rollup_lag IS 'How far the roller is behind. Readers do not notice: marked minutes are read from raw facts.';
-COMMENT ON COLUMN vigil.rollup_lag.marked_minutes IS 'Different minutes of modules that wait.';
+COMMENT ON COLUMN vigil.rollup_lag.marked_minutes IS 'Different minutes of modules that are marked, open ones too.';
 COMMENT ON COLUMN vigil.rollup_lag.marks IS 'Marks that wait.';
 COMMENT ON COLUMN vigil.rollup_lag.oldest_mark_age IS 'Age of the oldest of them.';
+COMMENT ON COLUMN vigil.rollup_lag.ripe_minutes IS 'Those of the marked minutes that the roller would take now: its queue.';
+COMMENT ON COLUMN vigil.rollup_lag.lag IS 'How long the first of the queue has waited since it was ripe; 0 when the queue is empty.';
+
+CREATE OR REPLACE VIEW vigil.rollup_progress AS
+SELECT s.turns + t.turns AS turns, s.minutes + t.minutes AS minutes, s.facts_read + t.facts_read AS facts_read,
+       s.facts_counted + t.facts_counted AS facts_counted,
+       round((s.facts_read + t.facts_read)::numeric / nullif(s.facts_counted + t.facts_counted, 0), 3) AS reads_per_fact,
+       t.last_turn, t.longest_turn, l.ripe_minutes, l.lag
+FROM vigil.rollup_state s,
+     (SELECT count(*) AS turns, coalesce(sum(r.minutes), 0)::bigint AS minutes,
+             coalesce(sum(r.facts_read), 0)::bigint AS facts_read, coalesce(sum(r.facts_counted), 0)::bigint AS facts_counted,
+             max(r.started_at) AS last_turn, max(r.duration_ms) * interval '1 millisecond' AS longest_turn
+      FROM vigil.rollup_turns r) t,
+     vigil.rollup_lag l;
+COMMENT ON VIEW vigil.rollup_progress IS 'What the rollers have done since the extension was created, and what waits for them; one row.';
+COMMENT ON COLUMN vigil.rollup_progress.turns IS 'Turns that did something.';
+COMMENT ON COLUMN vigil.rollup_progress.minutes IS 'Minutes of modules that they recomputed.';
+COMMENT ON COLUMN vigil.rollup_progress.facts_read IS 'Raw facts that they read for that.';
+COMMENT ON COLUMN vigil.rollup_progress.facts_counted IS 'Facts by which the cells grew: those stored and rolled up, less those deleted.';
+COMMENT ON COLUMN vigil.rollup_progress.reads_per_fact IS 'How often a fact was read on average; 1 is the least.';
+COMMENT ON COLUMN vigil.rollup_progress.last_turn IS 'Start of the last turn, of the last day.';
+COMMENT ON COLUMN vigil.rollup_progress.longest_turn IS 'How long the longest turn of the last day took.';
+COMMENT ON COLUMN vigil.rollup_progress.ripe_minutes IS 'As in vigil.rollup_lag.';
+COMMENT ON COLUMN vigil.rollup_progress.lag IS 'As in vigil.rollup_lag.';

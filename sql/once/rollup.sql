@@ -46,12 +46,35 @@ COMMENT ON TABLE vigil.cells_day IS 'Day cells.';
 
 CREATE TABLE vigil.rollup_state (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
-  minute_floor timestamptz NOT NULL DEFAULT '-infinity'
+  minute_floor timestamptz NOT NULL DEFAULT '-infinity',
+  turns bigint NOT NULL DEFAULT 0,
+  minutes bigint NOT NULL DEFAULT 0,
+  facts_read bigint NOT NULL DEFAULT 0,
+  facts_counted bigint NOT NULL DEFAULT 0
 );
-COMMENT ON TABLE vigil.rollup_state IS 'State of the roller: one row, which it locks while it works.';
+COMMENT ON TABLE vigil.rollup_state IS
+  'State of the rollers, one row. Whoever rolls up locks the table in ROW SHARE mode, whoever needs all rollers to stand still in EXCLUSIVE mode.';
 COMMENT ON COLUMN vigil.rollup_state.singleton IS 'There is one row.';
 COMMENT ON COLUMN vigil.rollup_state.minute_floor IS
   'Minute cells before this hour are gone: an older mark recomputes its hour from raw facts.';
+COMMENT ON COLUMN vigil.rollup_state.turns IS 'Sum of what vigil.rollup_turns has forgotten: turns.';
+COMMENT ON COLUMN vigil.rollup_state.minutes IS 'The same of minutes.';
+COMMENT ON COLUMN vigil.rollup_state.facts_read IS 'The same of facts that were read.';
+COMMENT ON COLUMN vigil.rollup_state.facts_counted IS 'The same of facts that were counted.';
 CREATE TRIGGER replace_row BEFORE INSERT ON vigil.rollup_state
   FOR EACH ROW EXECUTE FUNCTION vigil.replace_row('singleton');
 INSERT INTO vigil.rollup_state DEFAULT VALUES;
+
+CREATE TABLE vigil.rollup_turns (
+  started_at timestamptz NOT NULL,
+  duration_ms integer NOT NULL,
+  minutes bigint NOT NULL,
+  facts_read bigint NOT NULL,
+  facts_counted bigint NOT NULL
+);
+COMMENT ON TABLE vigil.rollup_turns IS 'Turns of the rollers in the last day; read vigil.rollup_progress.';
+COMMENT ON COLUMN vigil.rollup_turns.started_at IS 'Start.';
+COMMENT ON COLUMN vigil.rollup_turns.duration_ms IS 'How long it took, milliseconds.';
+COMMENT ON COLUMN vigil.rollup_turns.minutes IS 'Minutes of modules that were recomputed.';
+COMMENT ON COLUMN vigil.rollup_turns.facts_read IS 'Raw facts that were read.';
+COMMENT ON COLUMN vigil.rollup_turns.facts_counted IS 'Facts by which the cells grew.';

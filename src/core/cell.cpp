@@ -57,7 +57,7 @@ void add_to(Histogram& histogram, double value) {
 }
 
 // Version and totals; nothing may follow the totals of an empty cell.
-Totals read_totals(ByteReader& in) {
+Totals head_of(ByteReader& in) {
   if (in.fixed<std::uint8_t>() != kVersion) in.fail("its version is unknown");
   const Totals totals = Totals::read(in);
   if (totals.count == 0) in.finish();
@@ -199,7 +199,7 @@ void Cell::merge(const Cell& other) {
 
 void Cell::merge_stored(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* scratch) {
   ByteReader in(bytes, kType);
-  const Totals totals = read_totals(in);
+  const Totals totals = head_of(in);
   if (totals.count == 0) return;
   Totals::merge(totals);
   for (Histogram* distribution : {&duration, &value}) {
@@ -229,10 +229,15 @@ void Cell::write_measures(Bytes& out) const {
   write_sketch(users, out);
 }
 
+Totals Cell::read_totals(std::span<const std::uint8_t> bytes) {
+  ByteReader in(bytes, kType);
+  return head_of(in);
+}
+
 Cell Cell::read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource) {
   ByteReader in(bytes, kType);
   Cell cell(resource);
-  static_cast<Totals&>(cell) = read_totals(in);
+  static_cast<Totals&>(cell) = head_of(in);
   if (cell.count == 0) return cell;
   for (Histogram* distribution : {&cell.duration, &cell.value}) {
     *distribution = Histogram::read(sketch_bytes(in), resource);

@@ -103,6 +103,9 @@ class Cell : public Totals {
   void write_measures(Bytes& out) const;
   static Cell read(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* resource);
 
+  // The counts and sums of what write() gave, without a look at the rest.
+  static Totals read_totals(std::span<const std::uint8_t> bytes);
+
   Histogram duration;
   Histogram value;
   HyperLogLog sites;

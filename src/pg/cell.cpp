@@ -91,7 +91,13 @@ std::int64_t as_bigint(std::uint64_t count) {
   return static_cast<std::int64_t>(count);
 }
 
-std::int64_t cell_number(const Cell& cell, std::string_view name) {
+// Counts and sums need not what comes behind them.
+Totals totals_of(Datum cell) {
+  if (auto* expanded = Expanded<Cell>::of(cell)) return expanded->value();
+  return Cell::read_totals(byte_view(cell));
+}
+
+std::int64_t cell_number(const Totals& cell, std::string_view name) {
   if (name == "count") return as_bigint(cell.count);
   if (name == "successes") return as_bigint(cell.successes);
   if (name == "failures") return as_bigint(cell.failures);
@@ -148,8 +154,8 @@ Datum vigil_cell_fold(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(vigil_cell_number);
 Datum vigil_cell_number(PG_FUNCTION_ARGS) {
   return entry([&] {
-    const Reading<Cell> cell(PG_GETARG_DATUM(0));
-    return Int64GetDatum(cell_number(*cell, text_view(PG_GETARG_DATUM(1))));
+    const Totals cell = totals_of(PG_GETARG_DATUM(0));
+    return Int64GetDatum(cell_number(cell, text_view(PG_GETARG_DATUM(1))));
   });
 }
 
@@ -157,9 +163,9 @@ PG_FUNCTION_INFO_V1(vigil_cell_time);
 Datum vigil_cell_time(PG_FUNCTION_ARGS) {
   bool empty = false;
   const Datum result = entry([&] {
-    const Reading<Cell> cell(PG_GETARG_DATUM(0));
-    empty = cell->count == 0;
-    return TimestampTzGetDatum(PG_GETARG_BOOL(1) ? cell->last_time : cell->first_time);
+    const Totals cell = totals_of(PG_GETARG_DATUM(0));
+    empty = cell.count == 0;
+    return TimestampTzGetDatum(PG_GETARG_BOOL(1) ? cell.last_time : cell.first_time);
   });
   if (empty) PG_RETURN_NULL();
   return result;
@@ -170,11 +176,11 @@ PG_FUNCTION_INFO_V1(vigil_cell_memory_avg);
 Datum vigil_cell_memory_avg(PG_FUNCTION_ARGS) {
   bool empty = false;
   const Datum result = entry([&] {
-    const Reading<Cell> cell(PG_GETARG_DATUM(0));
-    empty = cell->memory_count == 0;
-    const auto sum = static_cast<long double>(cell->memory_sum);
+    const Totals cell = totals_of(PG_GETARG_DATUM(0));
+    empty = cell.memory_count == 0;
+    const auto sum = static_cast<long double>(cell.memory_sum);
     return Float8GetDatum(
-        empty ? 0 : static_cast<double>(sum / static_cast<long double>(cell->memory_count)));
+        empty ? 0 : static_cast<double>(sum / static_cast<long double>(cell.memory_count)));
   });
   if (empty) PG_RETURN_NULL();
   return result;
@@ -184,9 +190,9 @@ PG_FUNCTION_INFO_V1(vigil_cell_memory_max);
 Datum vigil_cell_memory_max(PG_FUNCTION_ARGS) {
   bool empty = false;
   const Datum result = entry([&] {
-    const Reading<Cell> cell(PG_GETARG_DATUM(0));
-    empty = cell->memory_count == 0;
-    return Int64GetDatum(cell->memory_max);
+    const Totals cell = totals_of(PG_GETARG_DATUM(0));
+    empty = cell.memory_count == 0;
+    return Int64GetDatum(cell.memory_max);
   });
   if (empty) PG_RETURN_NULL();
   return result;

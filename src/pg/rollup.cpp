@@ -189,4 +189,15 @@ Datum vigil_raw_cells(PG_FUNCTION_ARGS) {
     return 0;
   });
 }
+
+PG_FUNCTION_INFO_V1(vigil_rollup_patience);
+Datum vigil_rollup_patience(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    const bool scheduled = PG_ARGISNULL(0) ? MyBgworkerEntry != nullptr : PG_GETARG_BOOL(0);
+    auto* patience = static_cast<Interval*>(allocate(sizeof(Interval)));
+    *patience = {};
+    if (scheduled) patience->time = TimeOffset{settings::rollup_patience} * 1000;
+    return IntervalPGetDatum(patience);
+  });
+}
 }

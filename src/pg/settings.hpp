@@ -12,6 +12,7 @@ extern int max_batch_items;         // items that one ingest call may carry
 extern int max_payload_bytes;       // size of one stored payload, metadata or context
 extern bool version_rows;           // analytics views show a row per version besides all versions
 extern int max_subjects;            // subjects a bucket keeps apart; the rest share one cell
+extern int rollup_patience;         // milliseconds that an ended minute is left alone
 extern bool capture_server_errors;  // the server's errors become errors of vigil.server_module
 extern int capture_severity;        // from which level on: WARNING, ERROR, FATAL, PANIC
 extern bool capture_values;         // with details, statements and contexts: they may hold values

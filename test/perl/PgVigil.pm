@@ -24,6 +24,8 @@ sub vigil_node
 	my $node = PostgreSQL::Test::Cluster->new($name);
 	$node->init(allows_streaming => $params{streaming} // 0);
 	$node->append_conf('postgresql.conf', "max_connections = 100\n");
+	# Tests wait for the roller; what patience does is shown in pgtap/rollup.sql.
+	$node->append_conf('postgresql.conf', "vigil.rollup_patience = 0\n");
 	$node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_vigil'\nvigil.launcher_naptime = 1\n")
 	  if $params{preload};
 	$node->append_conf('postgresql.conf', $params{conf}) if $params{conf};

@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 \ir include/recompute.sql
-SELECT plan(97);
+SELECT plan(127);
 
 -- Half a year of partitions around the clock changes of Berlin, and now.
 UPDATE vigil.partition_policy SET past = '400 days';
@@ -206,6 +206,66 @@ SELECT isnt_empty('SELECT FROM vigil.module_analytics_hourly WHERE version_id IS
 SELECT is_empty('SELECT module_id, version_id, hour_bucket FROM vigil.module_analytics_hourly GROUP BY 1, 2, 3 HAVING count(*) > 1', 'S0-06: one row for module, release and hour');
 SELECT is_empty('SELECT module_id, version_id, date_bucket FROM vigil.module_analytics_daily GROUP BY 1, 2, 3 HAVING count(*) > 1', 'S0-08: one row for module, release and day');
 SELECT is_empty('SELECT id FROM vigil.module_analytics_hourly GROUP BY 1 HAVING count(*) > 1', 'S0-05: ids are unique');
+
+-- Patience: what the job leaves alone, and what it reads -------------------------------------------------------------
+
+TRUNCATE vigil.events, vigil.errors, vigil.modules;
+SELECT vigil.rollup(100000) \g /dev/null
+TRUNCATE vigil.rollup_turns;
+UPDATE vigil.rollup_state SET minute_floor = '-infinity';
+SELECT results_eq(format($$SELECT vigil.ripe_at('2026-01-01 10:00Z', first, last, '10 s') - '2026-01-01 10:01Z' FROM (VALUES %s) AS t (first, last)$$, marks),
+  format('VALUES (interval %L)', wait), 'C-32: a minute is ripe ' || wait || ' after its end when marked ' || what)
+FROM (VALUES
+  ($$(timestamptz '2026-01-01 10:00:01Z', timestamptz '2026-01-01 10:00:59Z')$$, '10 s', 'while it was open'),
+  ($$(timestamptz '2026-01-01 10:00:01Z', timestamptz '2026-01-01 10:01:04Z')$$, '14 s', 'a little later'),
+  ($$(timestamptz '2026-01-01 10:03:01Z', timestamptz '2026-01-01 10:03:21Z')$$, '176.25 s', 'late: a quarter longer than it was late'),
+  ($$(timestamptz '2026-01-01 11:01:00Z', timestamptz '2026-01-01 11:01:00Z')$$, '1 hour 60 s', 'hours late: a minute'),
+  ($$(timestamptz '2026-01-01 10:00:30Z', timestamptz '2026-01-01 10:05:29Z')$$, '270 s', 'again and again: five minutes after the first mark'),
+  ($$(timestamptz '2026-01-01 09:00:00Z', timestamptz '2026-01-01 09:00:10Z')$$, '-56 min', 'before it began: the same')) AS t (marks, wait, what);
+SELECT is(vigil.ripe_at('infinity', '2026-01-01', '2026-01-02', '10 s'), '2026-01-01'::timestamptz, 'C-32: a minute without end is ripe at once');
+SELECT is(vigil.rollup_patience(true), interval '10 s', 'C-32: the job has a patience of 10 seconds');
+SELECT is(vigil.rollup_patience(), interval '0', 'C-32: who calls by hand has none');
+SELECT throws_ok(format('SELECT vigil.rollup(patience => %L)', p), '22023', NULL, 'C-32: a patience of ' || p || ' is refused') FROM unnest('{-1 s,2 hours}'::text[]) AS p;
+
+CREATE FUNCTION pg_temp.add(at timestamptz, how_many integer) RETURNS void LANGUAGE sql AS $$
+  INSERT INTO vigil.events (module_id, created_at, event_type, event_name) SELECT '11111111-1111-4111-8111-111111111111', at, 'render', 'r' FROM generate_series(1, how_many) $$;
+CREATE FUNCTION pg_temp.counts() RETURNS text LANGUAGE sql AS $$ SELECT format('%s %s %s', minutes, facts_read, facts_counted) FROM vigil.rollup_progress $$;
+SELECT pg_temp.add(clock_timestamp(), 10) \g /dev/null
+SELECT is(vigil.rollup(patience => '10 s'), 0::bigint, 'C-32: the open minute is left alone');
+SELECT is((SELECT (marked_minutes, marks, ripe_minutes, lag)::text FROM vigil.rollup_lag), '(1,1,0,00:00:00)', 'C-32: it is marked, and no backlog');
+SELECT is_empty('SELECT pg_temp.differences()', 'S0-92: and views show it');
+UPDATE vigil.dirty SET marked_at = now() - interval '301 s';
+SELECT is((SELECT (ripe_minutes, lag)::text FROM vigil.rollup_lag), '(1,00:00:01)', 'C-32: after five minutes it is');
+SELECT is(vigil.rollup(patience => '10 s'), 1::bigint, 'C-32: and rolled up, whatever happens to it still');
+SELECT is(pg_temp.counts(), '1 10 10', 'C-32: each fact was read once');
+SELECT pg_temp.add(date_trunc('hour', now()) - interval '3 hours', 20) \g /dev/null
+SELECT is(vigil.rollup(patience => '10 s'), 0::bigint, 'C-32: late facts wait for others');
+UPDATE vigil.dirty SET marked_at = now() - interval '61 s';
+SELECT is(vigil.rollup(patience => '10 s'), 1::bigint, 'C-32: for a minute');
+SELECT is(pg_temp.counts(), '2 30 30', 'C-32: and are read once');
+SELECT pg_temp.add(date_trunc('hour', now()) - interval '3 hours', 1) \g /dev/null
+SELECT is(vigil.rollup(), 1::bigint, 'C-32: by hand at once');
+SELECT is(pg_temp.counts(), '3 51 31', 'C-32: a fact that comes later has its minute read again');
+SELECT pg_temp.add(date_trunc('hour', now()) - interval '3 hours' + n * interval '2 minutes', 100) FROM generate_series(1, 9) AS n \g /dev/null
+SELECT vigil.rollup() \g /dev/null
+DELETE FROM vigil.dirty;
+SELECT pg_temp.add(date_trunc('hour', now()) - interval '3 hours' + n * interval '20 minutes', 1) FROM generate_series(0, 1) AS n \g /dev/null
+SELECT is(vigil.rollup(), 2::bigint, 'C-32: two minutes of an hour');
+SELECT is(pg_temp.counts(), '14 974 933', 'C-32: and nothing between them is read');
+DELETE FROM vigil.events WHERE created_at = date_trunc('hour', now()) - interval '3 hours';
+SELECT vigil.rollup() \g /dev/null
+SELECT is(pg_temp.counts(), '15 974 911', 'C-32: deleted facts are no longer counted');
+SELECT is((SELECT reads_per_fact FROM vigil.rollup_progress), round(974 / 911.0, 3), 'C-32: the mean is shown');
+UPDATE vigil.rollup_state SET minute_floor = date_trunc('hour', now());
+DELETE FROM vigil.cells_minute;
+SELECT pg_temp.add(date_trunc('hour', now()) - interval '3 hours', 5) \g /dev/null
+SELECT vigil.rollup() \g /dev/null
+SELECT is(pg_temp.counts(), '16 1880 916', 'C-32: where minute cells are gone the hour is read');
+UPDATE vigil.rollup_turns SET started_at = now() - interval '25 hours';
+SELECT vigil.expire() \g /dev/null
+SELECT is_empty('SELECT FROM vigil.rollup_turns', 'C-32: turns are forgotten after a day');
+SELECT is(pg_temp.counts(), '16 1880 916', 'C-32: not what they did');
+SELECT is_empty('SELECT pg_temp.differences()', 'S0-92: views equal the raw rows after all that');
 
 SELECT * FROM finish();
 ROLLBACK;
