@@ -10,9 +10,10 @@ use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
+use Time::HiRes qw(usleep);
 
 our @EXPORT = qw(vigil_node install_recompute differences cell_differences roll_up same_as_raw
-  start_psql finish_psql write_script read_lines MODULE OTHER_MODULE);
+  kill_server start_psql finish_psql write_script read_lines MODULE OTHER_MODULE);
 
 use constant MODULE => '00000000-0000-4000-8000-0000000000a1';
 use constant OTHER_MODULE => '00000000-0000-4000-8000-0000000000b2';
@@ -71,6 +72,10 @@ SQL
 my $recompute_sql = <<'SQL';
 CREATE SCHEMA recompute;
 
+-- Tests that take facts away without taking them out of the views put them back here.
+CREATE VIEW recompute.events AS SELECT * FROM vigil.events;
+CREATE VIEW recompute.errors AS SELECT * FROM vigil.errors;
+
 CREATE VIEW recompute.facts AS
 SELECT module_id, created_at, version_id, event_type, subject,
        CASE WHEN event_type = 'error' THEN coalesce(payload ->> 'errorName', 'Unknown')
@@ -80,11 +85,11 @@ SELECT module_id, created_at, version_id, event_type, subject,
        duration_ms, value, memory_usage_kb, site_id, session_id, user_key, country_code,
        coalesce(device_type, metadata ->> 'device') AS device,
        coalesce(browser, metadata ->> 'browser') AS browser
-FROM vigil.events
+FROM recompute.events
 UNION ALL
 SELECT module_id, created_at, version_id, 'error', fingerprint, error_name, NULL, NULL, NULL, NULL,
        site_id, session_id, user_key, country_code, device_type, browser
-FROM vigil.errors;
+FROM recompute.errors;
 
 CREATE VIEW recompute.shown AS
 SELECT f.module_id, s.version_id, f.created_at, f.event_type, f.name, f.success, f.duration_ms,
@@ -201,12 +206,28 @@ FROM recompute.facts WHERE event_type = 'error' AND subject <> ''
 GROUP BY 1, 2;
 SQL
 
+# A cell of each module, bucket, release, type and subject, from raw rows.
+my %buckets = (
+	minute => "date_trunc('minute', created_at)",
+	hour => "date_trunc('hour', created_at, 'UTC')",
+	day => "date_trunc('day', created_at, vigil.time_zone_of(module_id))");
+
+# Compares cells byte for byte: those that are stored, or with marks open what the views say.
+sub compare_cells_function
+{
+	my ($name, $resolution, $shown) = @_;
+	# Older minutes are not kept.
+	my $only = $resolution eq 'minute' ? 'WHERE created_at >= (SELECT minute_floor FROM vigil.rollup_state)' : '';
+	return compare_function($name, 'module_id, bucket, version_id, event_type, subject, cell',
+		"(SELECT module_id, bucket, version_id, event_type, subject, cell::text FROM $shown) c",
+		"(SELECT module_id, $buckets{$resolution} AS bucket, version_id, event_type, subject, $cell AS cell
+		  FROM recompute.facts $only GROUP BY 1, 2, 3, 4, 5) r");
+}
+
 # Makes the schema recompute, which says what the views must show.
 sub install_recompute
 {
 	my ($node, $db) = @_;
-	my $stored = 'module_id, bucket, version_id, event_type, subject, cell';
-	my $facts = "version_id, event_type, subject, $cell AS cell FROM vigil.facts";
 	$node->safe_psql(
 		$db,
 		join '',
@@ -214,17 +235,21 @@ sub install_recompute
 		compare_function('compare_hourly', $hourly, 'vigil.module_analytics_hourly', 'recompute.hourly'),
 		compare_function('compare_daily', $daily, 'vigil.module_analytics_daily', 'recompute.daily'),
 		compare_function('compare_groups', $groups, 'vigil.error_group_totals', 'recompute.groups'),
-		compare_function('compare_minute_cells', $stored,
-			'(SELECT module_id, bucket, version_id, event_type, subject, cell::text FROM vigil.cells_minute) c',
-			"(SELECT module_id, date_trunc('minute', created_at) AS bucket, $facts
-			  WHERE created_at >= (SELECT minute_floor FROM vigil.rollup_state) GROUP BY 1, 2, 3, 4, 5) r"),
-		compare_function('compare_hour_cells', $stored,
-			'(SELECT module_id, bucket, version_id, event_type, subject, cell::text FROM vigil.cells_hour) c',
-			"(SELECT module_id, date_trunc('hour', created_at, 'UTC') AS bucket, $facts GROUP BY 1, 2, 3, 4, 5) r"),
-		compare_function('compare_day_cells', $stored,
-			'(SELECT module_id, bucket, version_id, event_type, subject, cell::text FROM vigil.cells_day) c',
-			"(SELECT module_id, date_trunc('day', created_at, vigil.time_zone_of(module_id)) AS bucket, $facts
-			  GROUP BY 1, 2, 3, 4, 5) r"));
+		(map { compare_cells_function("compare_${_}_cells", $_, "vigil.cells_$_") } sort keys %buckets),
+		(map { compare_cells_function("compare_${_}s", $_, "vigil.${_}s") } sort keys %buckets),
+		# Any window, byte for byte.
+		<<"SQL");
+CREATE FUNCTION recompute.compare_window(module uuid, starts_at timestamptz, ends_at timestamptz,
+  OUT only_shown bigint, OUT only_raw bigint)
+LANGUAGE sql STABLE AS \$\$
+  WITH shown AS MATERIALIZED (SELECT version_id, event_type, subject, vigil.merge_agg(cell)::text
+                              FROM vigil.window_cells(module, starts_at, ends_at) GROUP BY 1, 2, 3),
+       raw AS MATERIALIZED (SELECT version_id, event_type, subject, $cell FROM recompute.facts
+                            WHERE module_id = module AND created_at >= starts_at AND created_at < ends_at GROUP BY 1, 2, 3)
+  SELECT (SELECT count(*) FROM (SELECT * FROM shown EXCEPT ALL SELECT * FROM raw) d),
+         (SELECT count(*) FROM (SELECT * FROM raw EXCEPT ALL SELECT * FROM shown) d)
+\$\$;
+SQL
 	return;
 }
 
@@ -273,6 +298,27 @@ sub same_as_raw
 	is(cell_differences($node, $db), "minute_cells 0 0\nhour_cells 0 0\nday_cells 0 0",
 		"$description, rolled up: cells equal raw rows, byte for byte");
 	return;
+}
+
+# --- Crashes ------------------------------------------------------------------------------------
+
+# Kills the postmaster and waits until nothing of the server is left. Without its postmaster a backend goes on
+# until it next waits, and the others die with it or later: both happen to servers.
+sub kill_server
+{
+	my ($node, $with_children) = @_;
+	my ($postmaster) = read_lines($node->data_dir . '/postmaster.pid');
+	# From the server itself: a bare chroot has no /proc that ps could read.
+	my @children = split /\n/, $node->safe_psql('postgres', 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
+	$node->kill9;
+	kill 9, @children if $with_children;
+	for (1 .. 1800)
+	{
+		@children = grep { kill 0, $_ } @children;
+		return if !@children && !kill 0, $postmaster;
+		usleep(100_000);
+	}
+	die "processes @children outlive their postmaster";
 }
 
 # --- Sessions in the background -----------------------------------------------------------------

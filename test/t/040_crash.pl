@@ -10,7 +10,6 @@ use PgVigil;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(usleep);
 
 my $kills = 6;
 my $transactions = 2000;    # of a writer in a round; more than it gets to
@@ -126,30 +125,6 @@ sub roller_script
 
 # --- Kills ------------------------------------------------------------------------------------------
 
-# From the server itself: a bare chroot has no /proc that ps could read.
-sub children
-{
-	return split /\n/, $node->safe_psql($db, 'SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()');
-}
-
-# Without its postmaster a backend goes on until it next waits, and the others die with it or later: both
-# happen to servers.
-sub kill_server
-{
-	my ($with_children) = @_;
-	my ($postmaster) = read_lines($node->data_dir . '/postmaster.pid');
-	my @children = children();
-	$node->kill9;
-	kill 9, @children if $with_children;
-	for (1 .. 1800)
-	{
-		@children = grep { kill 0, $_ } @children;
-		return if !@children && !kill 0, $postmaster;
-		usleep(100_000);
-	}
-	die "processes @children outlive their postmaster";
-}
-
 sub preload
 {
 	my ($on) = @_;
@@ -179,7 +154,7 @@ sub run_round
 	  : "SELECT count(*) > 0 FROM pg_stat_activity WHERE state = 'active' AND query ~ 'vigil.ro'";
 	ok($node->poll_query_until($db, "SELECT (SELECT count(*) FROM stored) > $wanted AND ($working)"),
 		"round $round: sessions write and roll up");
-	kill_server($round % 2);
+	kill_server($node, $round % 2);
 	finish_psql($_) for values %psql;
 	return;
 }
