@@ -1,8 +1,21 @@
+CREATE OR REPLACE FUNCTION vigil.unmarked(module_id uuid, created_at timestamptz) RETURNS boolean
+  LANGUAGE c STABLE STRICT PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vigil_unmarked';
+COMMENT ON FUNCTION vigil.unmarked(uuid, timestamptz) IS
+  'Condition of the triggers on fact tables: whether the minute of a fact still has to be marked by this transaction. True once for a minute and statement, and not while a dump is being restored.';
+
 CREATE OR REPLACE FUNCTION vigil.mark_dirty() RETURNS trigger
   LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
   AS 'MODULE_PATHNAME', 'vigil_mark_dirty';
 COMMENT ON FUNCTION vigil.mark_dirty() IS
-  'Statement trigger: appends to vigil.dirty one row per module and minute that the statement changed.';
+  'Row trigger: appends to vigil.dirty the minutes that the transaction changed, once each.';
+
+CREATE OR REPLACE FUNCTION vigil.forget_marks() RETURNS trigger
+  LANGUAGE c AS 'MODULE_PATHNAME', 'vigil_forget_marks';
+COMMENT ON FUNCTION vigil.forget_marks() IS
+  'Statement trigger of vigil.dirty: a transaction that deletes marks must mark again what it changes afterwards.';
+CREATE OR REPLACE TRIGGER forget_marks AFTER UPDATE OR DELETE OR TRUNCATE ON vigil.dirty
+  FOR EACH STATEMENT EXECUTE FUNCTION vigil.forget_marks();
+ALTER TABLE vigil.dirty ENABLE ALWAYS TRIGGER forget_marks;
 
 CREATE OR REPLACE FUNCTION vigil.mark_truncated() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
@@ -42,17 +55,21 @@ CREATE OR REPLACE FUNCTION vigil.watch_table(target regclass) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
 AS $$
 BEGIN
-  EXECUTE format('CREATE OR REPLACE TRIGGER dirty_insert AFTER INSERT ON %s REFERENCING NEW TABLE AS new_rows '
-                 'FOR EACH STATEMENT EXECUTE FUNCTION vigil.mark_dirty()', target);
-  EXECUTE format('CREATE OR REPLACE TRIGGER dirty_update AFTER UPDATE ON %s REFERENCING OLD TABLE AS old_rows '
-                 'NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION vigil.mark_dirty()', target);
-  EXECUTE format('CREATE OR REPLACE TRIGGER dirty_delete AFTER DELETE ON %s REFERENCING OLD TABLE AS old_rows '
-                 'FOR EACH STATEMENT EXECUTE FUNCTION vigil.mark_dirty()', target);
+  -- Partitions have the row triggers of their parent.
+  IF (SELECT c.relkind = 'p' AND NOT c.relispartition FROM pg_class c WHERE c.oid = target) THEN
+    EXECUTE format('CREATE OR REPLACE TRIGGER dirty_insert AFTER INSERT ON %s FOR EACH ROW '
+                   'WHEN (vigil.unmarked(NEW.module_id, NEW.created_at)) EXECUTE FUNCTION vigil.mark_dirty()', target);
+    EXECUTE format('CREATE OR REPLACE TRIGGER dirty_update AFTER UPDATE ON %s FOR EACH ROW '
+                   'WHEN (vigil.unmarked(OLD.module_id, OLD.created_at) OR vigil.unmarked(NEW.module_id, NEW.created_at)) '
+                   'EXECUTE FUNCTION vigil.mark_dirty()', target);
+    EXECUTE format('CREATE OR REPLACE TRIGGER dirty_delete AFTER DELETE ON %s FOR EACH ROW '
+                   'WHEN (vigil.unmarked(OLD.module_id, OLD.created_at)) EXECUTE FUNCTION vigil.mark_dirty()', target);
+  END IF;
   EXECUTE format('CREATE OR REPLACE TRIGGER dirty_truncate AFTER TRUNCATE ON %s '
                  'FOR EACH STATEMENT EXECUTE FUNCTION vigil.mark_truncated()', target);
 END $$;
 COMMENT ON FUNCTION vigil.watch_table(regclass) IS
-  'Makes every INSERT, UPDATE, DELETE, COPY and TRUNCATE on the table mark its minutes.';
+  'Makes every INSERT, UPDATE, DELETE, COPY and TRUNCATE on a fact table mark its minutes. A partition needs it for TRUNCATE only: it has the other triggers from its parent.';
 
 SELECT vigil.watch_table('vigil.events');
 SELECT vigil.watch_table('vigil.errors');

@@ -105,6 +105,15 @@ inline bool owns_database(Oid database, Oid role) {
 #endif
 }
 
+// Puts a stored row into the indexes of its table.
+inline void insert_index_tuples(ResultRelInfo* table, TupleTableSlot* slot, EState* estate) {
+#if PG_VERSION_NUM >= 160000
+  ExecInsertIndexTuples(table, slot, estate, false, false, nullptr, NIL, false);
+#else
+  ExecInsertIndexTuples(table, slot, estate, false, false, nullptr, NIL);
+#endif
+}
+
 inline void run_portal(Portal portal, DestReceiver* receiver, QueryCompletion* completion) {
 #if PG_VERSION_NUM >= 180000
   PortalRun(portal, FETCH_ALL, true, receiver, receiver, completion);

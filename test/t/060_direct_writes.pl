@@ -10,7 +10,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-my $node = vigil_node('direct');
+my $node = vigil_node('direct', conf => "max_prepared_transactions = 2\n");
 my $db = 'postgres';
 install_recompute($node, $db);
 
@@ -102,6 +102,21 @@ for my $step (@steps)
 	$sql->($statement);
 	same_as_raw($node, $db, "S0-118 $name");
 }
+
+# A session remembers what its transaction marked: the next one must not rely on it.
+$sql->(qq{
+BEGIN; INSERT INTO vigil.events (module_id, created_at, event_type, event_name) VALUES ('$m', at(9), 'render', 'one'); ROLLBACK;
+BEGIN; INSERT INTO vigil.events (module_id, created_at, event_type, event_name) VALUES ('$m', at(9), 'render', 'two'); COMMIT;
+});
+same_as_raw($node, $db, 'S0-118 a transaction that rolled back, and one after it');
+$sql->(qq{
+BEGIN; INSERT INTO vigil.events (module_id, created_at, event_type, event_name) VALUES ('$m', at(9), 'render', 'three');
+PREPARE TRANSACTION 'waits';
+INSERT INTO vigil.events (module_id, created_at, event_type, event_name) VALUES ('$m', at(9), 'render', 'four');
+});
+same_as_raw($node, $db, 'S0-118 a prepared transaction, and one after it in the same session');
+$sql->(q{COMMIT PREPARED 'waits'});
+same_as_raw($node, $db, 'S0-118 COMMIT PREPARED');
 
 # --- Tables that come and go with their rows ------------------------------------------------------
 

@@ -1,0 +1,47 @@
+// Rows stored as COPY stores them: many at once into the pages of a table, then into its indexes,
+// without a plan. Only for tables whose rows need nothing else of the executor.
+#pragma once
+
+#include "pg/boundary.hpp"
+
+namespace vigil::pg {
+
+// Whether an INSERT by the current user would only check constraints, store the row and fire
+// triggers that call vigil.mark_dirty(): the table has no others, no row security, no rules and no
+// generated columns. Raises.
+bool stores_plainly(Relation relation);
+
+// Lives inside one call(): everything raises, nothing has a destructor. The caller has the table
+// open and locked and closes it.
+class BulkInsert {
+ public:
+  explicit BulkInsert(Relation relation);
+
+  // Values and nulls of the next row, to be filled wholly; what they point at must live until
+  // finish(), or come from memory().
+  Datum* values() { return slots_[count_]->tts_values; }
+  bool* nulls() { return slots_[count_]->tts_isnull; }
+  MemoryContext memory() const { return rows_; }
+
+  // Takes the row; a violated constraint is an error as of INSERT.
+  void put();
+
+  // Stores what is left. The rows are visible to the next command.
+  void finish();
+
+ private:
+  static constexpr int kRows = 128;
+
+  void next_slot();
+  void flush();
+
+  Relation relation_;
+  EState* estate_;
+  ResultRelInfo* result_;
+  MemoryContext rows_;
+  CommandId command_;
+  int count_ = 0;
+  TupleTableSlot* slots_[kRows] = {};
+};
+
+}  // namespace vigil::pg
