@@ -3,6 +3,9 @@
 #include <ctime>
 #include <set>
 
+#include "pg/bulk_insert.hpp"
+#include "pg/dirty.hpp"
+
 extern "C" {
 #include "nodes/makefuncs.h"
 }
@@ -15,47 +18,39 @@ constexpr std::int64_t kPostgresEpoch =
     (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * static_cast<std::int64_t>(SECS_PER_DAY) * 1000000;
 
 Oid type_of(ColumnType type) {
+  static constexpr Oid kTypes[] = {UUIDOID, TEXTOID, FLOAT8OID, INT8OID,
+                                   INT4OID, BOOLOID, JSONBOID,  TIMESTAMPTZOID};
+  return kTypes[static_cast<std::size_t>(type)];
+}
+
+// Runs inside call(): the text is copied.
+Datum field_datum(ColumnType type, const Field& field) {
   switch (type) {
     case ColumnType::kUuid:
-      return UUIDOID;
+      return PointerGetDatum(field.uuid.bytes.data());
     case ColumnType::kText:
-      return TEXTOID;
+      return PointerGetDatum(
+          cstring_to_text_with_len(field.text.data(), static_cast<int>(field.text.size())));
     case ColumnType::kDouble:
-      return FLOAT8OID;
+      return Float8GetDatum(field.number);
     case ColumnType::kBigint:
-      return INT8OID;
+      return Int64GetDatum(field.integer);
     case ColumnType::kInteger:
-      return INT4OID;
+      return Int32GetDatum(static_cast<std::int32_t>(field.integer));
     case ColumnType::kBoolean:
-      return BOOLOID;
+      return BoolGetDatum(field.boolean);
     case ColumnType::kObject:
-      return JSONBOID;
+      return PointerGetDatum(field.container);
     case ColumnType::kTime:
-      return TIMESTAMPTZOID;
+      return TimestampTzGetDatum(field.integer - kPostgresEpoch);
   }
-  throw Error(Code::kInternal, "unknown column type");
+  return 0;
 }
 
 void add_field(ArrayBuilder& array, ColumnType type, const Field& field) {
   if (!field.present) return array.add_null();
-  switch (type) {
-    case ColumnType::kUuid:
-      return array.add(PointerGetDatum(field.uuid.bytes.data()));
-    case ColumnType::kText:
-      return array.add_text(field.text);
-    case ColumnType::kDouble:
-      return array.add(Float8GetDatum(field.number));
-    case ColumnType::kBigint:
-      return array.add(Int64GetDatum(field.integer));
-    case ColumnType::kInteger:
-      return array.add(Int32GetDatum(static_cast<std::int32_t>(field.integer)));
-    case ColumnType::kBoolean:
-      return array.add(BoolGetDatum(field.boolean));
-    case ColumnType::kObject:
-      return array.add(PointerGetDatum(field.container));
-    case ColumnType::kTime:
-      return array.add(TimestampTzGetDatum(field.integer - kPostgresEpoch));
-  }
+  if (type == ColumnType::kText) return array.add_text(field.text);
+  array.add(field_datum(type, field));
 }
 
 // A statement's text that lives as long as the backend: its plan does, too.
@@ -96,28 +91,22 @@ std::string quarantine_sql(const FactTable& table) {
 }
 
 // The ids of a whole batch cost one draw of randomness.
-class IdMaker {
- public:
-  IdMaker(std::size_t count, std::pmr::memory_resource* resource) : random_(count * 10, resource) {
-    if (!pg_strong_random(random_.data(), random_.size()))
-      throw Error(Code::kInternal, "could not generate random values");
-    timespec now{};
-    clock_gettime(CLOCK_REALTIME, &now);
-    millis_ = static_cast<std::uint64_t>(now.tv_sec) * 1000 +
-              static_cast<std::uint64_t>(now.tv_nsec) / 1000000;
-  }
-
-  Uuid next() {
-    const std::span<const std::uint8_t, 10> random(random_.data() + used_, 10);
-    used_ += 10;
-    return make_uuid_v7(millis_, random);
-  }
-
- private:
-  std::pmr::vector<std::uint8_t> random_;
-  std::size_t used_ = 0;
-  std::uint64_t millis_ = 0;
-};
+std::pmr::vector<Uuid> make_ids(std::size_t count, std::pmr::memory_resource* resource) {
+  constexpr std::size_t kRandom = 10;
+  std::pmr::vector<std::uint8_t> random(count * kRandom, resource);
+  if (!pg_strong_random(random.data(), random.size()))
+    throw Error(Code::kInternal, "could not generate random values");
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  const auto millis = static_cast<std::uint64_t>(now.tv_sec) * 1000 +
+                      static_cast<std::uint64_t>(now.tv_nsec) / 1000000;
+  std::pmr::vector<Uuid> ids(resource);
+  ids.reserve(count);
+  for (std::size_t i = 0; i < count; ++i)
+    ids.push_back(make_uuid_v7(
+        millis, std::span<const std::uint8_t, kRandom>(random.data() + i * kRandom, kRandom)));
+  return ids;
+}
 
 struct ClientKey {
   Uuid module;
@@ -204,36 +193,41 @@ void FactRows::drop_known(IngestCounts& counts) {
   rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(kept), rows_.end());
 }
 
-// For each row whether a partition holds its time. The lock is kept, so it stays true.
-FactRows::Choice FactRows::find_partitions() const {
-  Choice placed(rows_.size(), 0, resource_);
-  std::pmr::vector<Datum> times(resource_);
-  times.reserve(rows_.size());
-  for (const Row& row : rows_)
-    times.push_back(TimestampTzGetDatum(row[table_.created_at].integer - kPostgresEpoch));
-  call([&] {
+// The lock is kept, so it stays true.
+FactRows::Places FactRows::find_partitions() const {
+  Places places{std::pmr::vector<Oid>(rows_.size(), InvalidOid, resource_)};
+  Oid* found = places.partitions.data();
+  const Row* rows = rows_.data();
+  places.plain = call([&] {
+    PreventCommandIfReadOnly("INSERT");
+    PreventCommandIfParallelMode("INSERT");
     // By name, so that a table that is dropped while this waits for it is missed as any other.
-    Relation relation = table_openrv(
-        makeRangeVar(pstrdup("vigil"), pstrdup(table_.name), -1), RowExclusiveLock);
+    Relation relation =
+        table_openrv(makeRangeVar(pstrdup("vigil"), pstrdup(table_.name), -1), RowExclusiveLock);
     PartitionKey key = RelationGetPartitionKey(relation);
     PartitionDesc partitions = RelationGetPartitionDesc(relation, !IsolationUsesXactSnapshot());
-    for (std::size_t i = 0; i < times.size() && partitions->nparts > 0; ++i) {
+    for (std::size_t i = 0; i < rows_.size() && partitions->nparts > 0; ++i) {
+      Datum time = TimestampTzGetDatum(rows[i][table_.created_at].integer - kPostgresEpoch);
       bool equal = false;
       const int bound = partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
-                                                      partitions->boundinfo, 1, &times[i], &equal);
-      placed[i] = partitions->boundinfo->indexes[bound + 1] >= 0;
+                                                      partitions->boundinfo, 1, &time, &equal);
+      const int index = partitions->boundinfo->indexes[bound + 1];
+      if (index >= 0) found[i] = partitions->oids[index];
     }
+    const bool plain = stores_plainly(relation);
     table_close(relation, NoLock);
+    return plain;
   });
-  return placed;
+  return places;
 }
 
 // Makes the partitions that the policy wants anyway; false when it wants none of the missing.
-bool FactRows::ensure_partitions(const Choice& placed) const {
+bool FactRows::ensure_partitions(const Places& places) const {
   static Statement ensure{"SELECT vigil.ensure_partitions($1, $2)"};
   ArrayBuilder times(TIMESTAMPTZOID);
   for (std::size_t i = 0; i < rows_.size(); ++i)
-    if (!placed[i]) add_field(times, ColumnType::kTime, rows_[i][table_.created_at]);
+    if (!OidIsValid(places.partitions[i]))
+      add_field(times, ColumnType::kTime, rows_[i][table_.created_at]);
   if (times.size() == 0) return false;
   const Oid types[] = {TEXTOID, TIMESTAMPTZARRAYOID};
   Datum values[] = {text_datum(table_.name), times.build()};
@@ -244,13 +238,94 @@ bool FactRows::ensure_partitions(const Choice& placed) const {
   });
 }
 
+namespace {
+
+// What fills a column of a partition.
+constexpr int kNull = -1;
+constexpr int kId = -2;
+constexpr int kReceivedAt = -3;
+
+// For each column of the partition the column of the row that fills it. False if that is not all
+// that an INSERT of the row would do. Runs inside call().
+bool match_columns(const FactTable& table, TupleDesc partition, int* sources) {
+  const auto size = static_cast<int>(table.columns.size());
+  int matched = 0;
+  int next = 0;  // both have nearly the same order
+  for (int i = 0; i < partition->natts; ++i) {
+    const FormData_pg_attribute& attribute = *TupleDescAttr(partition, i);
+    const std::string_view name(NameStr(attribute.attname));
+    sources[i] = kNull;
+    if (attribute.attisdropped) continue;
+    Oid type = UUIDOID;
+    if (name == "id") {
+      sources[i] = kId;
+    } else if (name == "received_at") {
+      sources[i] = kReceivedAt;
+      type = TIMESTAMPTZOID;
+    } else {
+      int tried = 0;
+      for (; tried < size && table.columns[next].name != name; ++tried) next = (next + 1) % size;
+      if (tried == size) {
+        if (attribute.atthasdef || attribute.attidentity != '\0') return false;
+        continue;
+      }
+      sources[i] = next;
+      type = type_of(table.columns[next].type);
+    }
+    if (attribute.atttypid != type) return false;
+    ++matched;
+  }
+  return matched == size + 2;
+}
+
+}  // namespace
+
+bool FactRows::insert_plainly(const Places& places, Oid partition) const {
+  const auto count = static_cast<std::size_t>(
+      std::count(places.partitions.begin(), places.partitions.end(), partition));
+  const auto ids = make_ids(count, resource_);
+  const Row* rows = rows_.data();
+  const Oid* partitions = places.partitions.data();
+  const Uuid* id = ids.data();
+  return call([&] {
+    Relation relation = table_open(partition, RowExclusiveLock);
+    const TupleDesc columns = RelationGetDescr(relation);
+    int sources[MaxTupleAttributeNumber];
+    const bool plain = relation->rd_rel->relkind == RELKIND_RELATION && stores_plainly(relation) &&
+                       match_columns(table_, columns, sources);
+    if (plain) {
+      BulkInsert insert(relation);
+      const Datum now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
+      for (std::size_t row = 0; row < rows_.size(); ++row) {
+        if (partitions[row] != partition) continue;
+        const Field* fields = rows[row].data();
+        Datum* values = insert.values();
+        bool* nulls = insert.nulls();
+        const MemoryContext caller = MemoryContextSwitchTo(insert.memory());
+        for (int i = 0; i < columns->natts; ++i) {
+          const int source = sources[i];
+          nulls[i] = source == kNull || (source >= 0 && !fields[source].present);
+          if (source >= 0 && !nulls[i])
+            values[i] = field_datum(table_.columns[source].type, fields[source]);
+          else if (source == kId)
+            values[i] = PointerGetDatum((id++)->bytes.data());
+          else if (source == kReceivedAt)
+            values[i] = now;
+        }
+        MemoryContextSwitchTo(caller);
+        insert.put();
+      }
+      insert.finish();
+    }
+    table_close(relation, NoLock);
+    return plain;
+  });
+}
+
 std::int32_t FactRows::write(const Choice& choice, char wanted, Statement& statement) const {
   const auto count = static_cast<std::size_t>(std::count(choice.begin(), choice.end(), wanted));
   if (count == 0) return 0;
-  IdMaker maker(count, resource_);
-  std::pmr::vector<Uuid> ids(resource_);
-  ids.reserve(count);
-  for (std::size_t i = 0; i < count; ++i) ids.push_back(maker.next());
+  const auto ids = make_ids(count, resource_);
   ArrayBuilder id_array(UUIDOID);
   for (const Uuid& id : ids) id_array.add(PointerGetDatum(id.bytes.data()));
   std::pmr::vector<Oid> types({UUIDARRAYOID}, resource_);
@@ -267,6 +342,17 @@ std::int32_t FactRows::write(const Choice& choice, char wanted, Statement& state
   return static_cast<std::int32_t>(count);
 }
 
+void FactRows::mark(const Places& places) const {
+  std::pmr::vector<Minute> minutes(resource_);
+  for (std::size_t i = 0; i < rows_.size(); ++i) {
+    if (!OidIsValid(places.partitions[i])) continue;
+    const Minute minute = minute_of(rows_[i][table_.module].uuid,
+                                    rows_[i][table_.created_at].integer - kPostgresEpoch);
+    if (minutes.empty() || !(minutes.back() == minute)) minutes.push_back(minute);
+  }
+  mark_minutes(minutes);
+}
+
 void FactRows::store(IngestCounts& counts) {
   if (rows_.empty()) return;
   static Statement inserts[2];
@@ -276,10 +362,26 @@ void FactRows::store(IngestCounts& counts) {
   Statement& quarantine = quarantines[which];
   if (insert.sql == nullptr) insert.sql = keep_sql(insert_sql(table_));
   if (quarantine.sql == nullptr) quarantine.sql = keep_sql(quarantine_sql(table_));
-  Choice placed = find_partitions();
-  if (ensure_partitions(placed)) placed = find_partitions();
-  counts.accepted += write(placed, 1, insert);
-  counts.quarantined += write(placed, 0, quarantine);
+  Places places = find_partitions();
+  if (ensure_partitions(places)) places = find_partitions();
+
+  constexpr char kOutside = 0;
+  constexpr char kForExecutor = 1;
+  constexpr char kStored = 2;
+  Choice choice(rows_.size(), kOutside, resource_);
+  const std::pmr::set<Oid> partitions(places.partitions.begin(), places.partitions.end(),
+                                      resource_);
+  for (const Oid partition : partitions) {
+    if (!OidIsValid(partition)) continue;
+    const bool stored = places.plain && insert_plainly(places, partition);
+    for (std::size_t i = 0; i < rows_.size(); ++i)
+      if (places.partitions[i] == partition) choice[i] = stored ? kStored : kForExecutor;
+  }
+  write(choice, kForExecutor, insert);
+  counts.quarantined += write(choice, kOutside, quarantine);
+  counts.accepted +=
+      static_cast<std::int32_t>(rows_.size() - std::count(choice.begin(), choice.end(), kOutside));
+  mark(places);
 }
 
 }  // namespace vigil::pg

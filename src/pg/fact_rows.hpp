@@ -1,4 +1,4 @@
-// The rows of one call for one fact table, stored in a handful of statements however many they are.
+// The rows of one call for one fact table, stored together.
 #pragma once
 
 #include "core/fact.hpp"
@@ -50,10 +50,17 @@ class FactRows {
 
  private:
   using Choice = std::pmr::vector<char>;
+  // Of each row the partition that holds its time, or InvalidOid.
+  struct Places {
+    std::pmr::vector<Oid> partitions;
+    bool plain = false;  // the table needs nothing of the executor
+  };
 
-  Choice find_partitions() const;
-  bool ensure_partitions(const Choice& placed) const;
+  Places find_partitions() const;
+  bool ensure_partitions(const Places& places) const;
+  bool insert_plainly(const Places& places, Oid partition) const;
   std::int32_t write(const Choice& choice, char wanted, Statement& statement) const;
+  void mark(const Places& places) const;
 
   FactTable table_;
   std::pmr::memory_resource* resource_;
