@@ -181,7 +181,7 @@ $$;
 COMMENT ON FUNCTION vigil.expire_job_history() IS
   'Deletes what vigil.job_history has kept for long enough (keep_history of vigil.job_settings; 7 days for jobs that are gone); returns the number of rows.';
 
-CREATE OR REPLACE FUNCTION vigil.lock_holders() RETURNS text
+CREATE OR REPLACE FUNCTION vigil.lock_holders(of regclass DEFAULT NULL) RETURNS text
   LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
 AS $$
   SELECT string_agg(format('process %s has %s on vigil.%I, its transaction began at %s%s', l.pid, l.mode, c.relname,
@@ -192,10 +192,12 @@ AS $$
   LEFT JOIN pg_stat_activity a ON a.pid = l.pid
   WHERE l.granted AND l.pid <> pg_backend_pid()
     AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-    AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+    AND (l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+         OR (l.relation = of AND l.mode = 'ShareUpdateExclusiveLock'))
+    AND (of IS NULL OR l.relation = of)
 $$;
-COMMENT ON FUNCTION vigil.lock_holders() IS
-  'Who holds locks on tables of this schema that keep writers out; null = nobody.';
+COMMENT ON FUNCTION vigil.lock_holders(regclass) IS
+  'Who holds locks on tables of this schema that keep writers out, or locks on one table that keep partitions from being made; null = nobody.';
 
 CREATE OR REPLACE FUNCTION vigil.failure_remedy(job vigil.job_settings, sqlstate text) RETURNS text
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, vigil, pg_temp
