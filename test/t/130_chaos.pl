@@ -46,6 +46,7 @@ restart_after_crash = on
 max_prepared_transactions = 30
 autovacuum_naptime = 1
 vigil.async_flush_interval = 200ms
+vigil.rollup_patience = 200ms
 log_line_prefix = '%m [%p] %e %b %a '
 log_statement = none
 vigil.workers = off
