@@ -10,6 +10,22 @@ CREATE OR REPLACE FUNCTION vigil.track_batch(events jsonb) RETURNS vigil.ingest_
 COMMENT ON FUNCTION vigil.track_batch(jsonb) IS
   'Stores an array of events as vigil.track_event does; a bad one goes to vigil.rejected with its reason and the others are stored.';
 
+CREATE OR REPLACE FUNCTION vigil.track_columns(
+    module_id uuid, created_at timestamptz[], event_type text[], event_name text[], subject text[] DEFAULT NULL,
+    duration_ms double precision[] DEFAULT NULL, success boolean[] DEFAULT NULL, status text[] DEFAULT NULL,
+    session_id text[] DEFAULT NULL, site_id uuid[] DEFAULT NULL, version_id uuid[] DEFAULT NULL,
+    value double precision[] DEFAULT NULL, unit text[] DEFAULT NULL, memory_usage_kb bigint[] DEFAULT NULL,
+    event_category text[] DEFAULT NULL, page_path text[] DEFAULT NULL, user_id text[] DEFAULT NULL,
+    ip_address text[] DEFAULT NULL, user_agent text[] DEFAULT NULL, country_code text[] DEFAULT NULL,
+    device_type text[] DEFAULT NULL, browser text[] DEFAULT NULL, os text[] DEFAULT NULL,
+    environment text[] DEFAULT NULL, trace_id text[] DEFAULT NULL, external_id text[] DEFAULT NULL,
+    payload jsonb[] DEFAULT NULL, metadata jsonb[] DEFAULT NULL, module_ids uuid[] DEFAULT NULL)
+  RETURNS vigil.ingest_result
+  LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
+  AS 'MODULE_PATHNAME', 'vigil_track_columns';
+COMMENT ON FUNCTION vigil.track_columns IS
+  'Stores events as vigil.track_batch does, given as one array for each column: with an element for each event, with one for all of them, or null. Elements of module_ids that are not null stand for module_id.';
+
 CREATE OR REPLACE FUNCTION vigil.track_error(error jsonb) RETURNS vigil.ingest_result
   LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
   AS 'MODULE_PATHNAME', 'vigil_track_error';

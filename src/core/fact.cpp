@@ -178,10 +178,19 @@ std::optional<Rejection> read_text(const Column& column, const JsonValue& value,
   return std::nullopt;
 }
 
-Rejection out_of_range(const Column& column, const JsonValue& value, const char* range) {
+Rejection out_of_range(const Column& column, std::string_view written, const char* range) {
   return {Code::kNumericOutOfRange,
-          named(column) + " is out of range: " + excerpt(value.text) + ", it must be " + range,
+          named(column) + " is out of range: " + excerpt(written) + ", it must be " + range,
           {}};
+}
+
+std::optional<Rejection> check_double(const Column& column, double number, std::string_view written,
+                                      Field& field) {
+  if (!std::isfinite(number)) return out_of_range(column, written, "finite");
+  if (column.name == "duration_ms" && number < 0)
+    return out_of_range(column, written, "0 or more milliseconds");
+  field.number = number;
+  return std::nullopt;
 }
 
 std::optional<Rejection> read_double(const Column& column, const JsonValue& value, Field& field) {
@@ -190,12 +199,10 @@ std::optional<Rejection> read_double(const Column& column, const JsonValue& valu
     return value.kind == JsonValue::Kind::kText ? invalid(column, value, "double precision")
                                                 : wrong_kind(column, value, "a number");
   }
-  if (!std::isfinite(*number)) return out_of_range(column, value, "finite");
-  if (column.name == "duration_ms" && *number < 0)
-    return out_of_range(column, value, "0 or more milliseconds");
-  field.number = *number;
-  return std::nullopt;
+  return check_double(column, *number, value.text, field);
 }
+
+constexpr std::int64_t kHighestBigint = 9'200'000'000'000'000'000;
 
 std::optional<Rejection> read_integer(const Column& column, const JsonValue& value, Field& field) {
   const auto number = number_of(value);
@@ -204,11 +211,18 @@ std::optional<Rejection> read_integer(const Column& column, const JsonValue& val
                                                 : wrong_kind(column, value, "a number");
   }
   const bool narrow = column.type == kInteger;
-  const double highest = narrow ? std::numeric_limits<std::int32_t>::max() : 9.2e18;
+  const double highest =
+      narrow ? std::numeric_limits<std::int32_t>::max() : static_cast<double>(kHighestBigint);
   if (!(*number >= 0 && *number <= highest))
-    return out_of_range(column, value,
+    return out_of_range(column, value.text,
                         narrow ? "between 0 and 2147483647" : "between 0 and 9.2e18");
   field.integer = std::llround(*number);
+  // A double rounds what has more than 53 bits.
+  std::int64_t exact = 0;
+  const char* end = value.text.data() + value.text.size();
+  const auto read = std::from_chars(value.text.data(), end, exact);
+  if (read.ec == std::errc() && read.ptr == end && static_cast<double>(exact) == *number)
+    field.integer = exact;
   return std::nullopt;
 }
 
@@ -228,6 +242,15 @@ std::optional<Rejection> read_boolean(const Column& column, const JsonValue& val
 constexpr std::int64_t kEarliest = -62135596800000000;  // 0001-01-01
 constexpr std::int64_t kLatest = 253402300799999999;    // 9999-12-31
 
+std::optional<Rejection> check_time(const Column& column, std::int64_t micros,
+                                    std::string_view written, Field& field) {
+  if (micros < kEarliest || micros > kLatest)
+    return Rejection{
+        Code::kTimestampOutOfRange, named(column) + " is out of range: " + excerpt(written), {}};
+  field.integer = micros;
+  return std::nullopt;
+}
+
 std::optional<Rejection> read_time(const Column& column, const JsonValue& value, Field& field) {
   std::optional<std::int64_t> micros;
   if (value.kind == JsonValue::Kind::kNumber)
@@ -242,11 +265,7 @@ std::optional<Rejection> read_time(const Column& column, const JsonValue& value,
         "Send RFC 3339 text such as 2026-11-20T09:30:00Z, or a number since the epoch.";
     return rejection;
   }
-  if (*micros < kEarliest || *micros > kLatest)
-    return Rejection{
-        Code::kTimestampOutOfRange, named(column) + " is out of range: " + excerpt(value.text), {}};
-  field.integer = *micros;
-  return std::nullopt;
+  return check_time(column, *micros, value.text, field);
 }
 
 std::optional<Rejection> read_object(const Column& column, const JsonValue& value, Field& field) {
@@ -288,6 +307,31 @@ std::optional<Rejection> read_field(const Column& column, const JsonValue& value
   static constexpr Reader kReaders[] = {read_uuid,    read_text,    read_double, read_integer,
                                         read_integer, read_boolean, read_object, read_time};
   auto rejection = kReaders[static_cast<std::size_t>(column.type)](column, value, field);
+  field.present = !rejection;
+  return rejection;
+}
+
+std::optional<Rejection> read_double(const Column& column, double number, Field& field) {
+  char written[32];
+  const auto end = std::to_chars(std::begin(written), std::end(written), number).ptr;
+  const std::string_view text = std::isnan(number)   ? "NaN"
+                                : std::isinf(number) ? (number > 0 ? "Infinity" : "-Infinity")
+                                                     : std::string_view(written, end);
+  auto rejection = check_double(column, number, text, field);
+  field.present = !rejection;
+  return rejection;
+}
+
+std::optional<Rejection> read_bigint(const Column& column, std::int64_t number, Field& field) {
+  field.present = number >= 0 && number <= kHighestBigint;
+  if (!field.present) return out_of_range(column, std::to_string(number), "between 0 and 9.2e18");
+  field.integer = number;
+  return std::nullopt;
+}
+
+std::optional<Rejection> read_time(const Column& column, std::int64_t micros,
+                                   std::string_view written, Field& field) {
+  auto rejection = check_time(column, micros, written, field);
   field.present = !rejection;
   return rejection;
 }

@@ -136,6 +136,13 @@ struct Rejection {
 // Checks the value for the column. Null leaves the field absent.
 std::optional<Rejection> read_field(const Column& column, const JsonValue& value, Field& field);
 
+// The same checks for a value that has the SQL type of its column already. A time is in
+// microseconds since the Unix epoch; `written` is how messages show it.
+std::optional<Rejection> read_double(const Column& column, double number, Field& field);
+std::optional<Rejection> read_bigint(const Column& column, std::int64_t number, Field& field);
+std::optional<Rejection> read_time(const Column& column, std::int64_t micros,
+                                   std::string_view written, Field& field);
+
 // Cuts a text to what the column holds, between two characters.
 void clip_text(const Column& column, Field& field);
 

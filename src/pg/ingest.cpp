@@ -106,13 +106,18 @@ std::optional<Rejection> Ingest::read_members(std::span<const Member> members,
     else if (auto rejection = read_field(columns[index], member->value, row[index]))
       return rejection;
   }
+  if (auto rejection = finish_members(columns, row)) return rejection;
+  return others ? keep_others(others->finish(), row[static_cast<std::size_t>(rest)]) : std::nullopt;
+}
+
+std::optional<Rejection> Ingest::finish_members(std::span<const Column> columns, Row& row) {
   if (auto missing = missing_field(columns, row)) return missing;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (columns[i].type != ColumnType::kObject || !row[i].present) continue;
     if (auto rejection = check_size(columns[i].name, row[i].container)) return rejection;
     set_json(row[i], scrubbed_json(row[i].container));
   }
-  return others ? keep_others(others->finish(), row[static_cast<std::size_t>(rest)]) : std::nullopt;
+  return std::nullopt;
 }
 
 // Members that have no column are not lost; those of the object itself win.

@@ -58,6 +58,10 @@ class Ingest {
   std::optional<Rejection> read_members(std::span<const Member> members,
                                         std::span<const Column> columns, Row& row, int rest);
 
+  // What every row must pass once its members are read: required columns, and the size of objects,
+  // from which addresses are removed.
+  std::optional<Rejection> finish_members(std::span<const Column> columns, Row& row);
+
   // Completes the row: times, pseudonyms, fingerprint, defaults. It is then stored by finish().
   std::optional<Rejection> add_event(Row&& row);
   // `parts` is the fingerprint of a Sentry client.

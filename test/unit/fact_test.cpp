@@ -228,6 +228,9 @@ TEST(ReadField, Integers) {
   const Column& memory = event_column("memory_usage_kb");
   EXPECT_EQ(accepted(memory, number(1.5)).integer, 2);
   EXPECT_EQ(accepted(memory, number(9.2e18)).integer, 9200000000000000000);
+  EXPECT_EQ(accepted(memory, number(9007199254740992, "9007199254740993")).integer,
+            9007199254740993);
+  EXPECT_EQ(accepted(memory, text("9007199254740993")).integer, 9007199254740993);
   refused(memory, number(9.3e18, "9.3e18"), Code::kNumericOutOfRange, "9.2e18");
   refused(memory, number(-1, "-1"), Code::kNumericOutOfRange, "-1");
   refused(memory, text("NaN"), Code::kNumericOutOfRange);
@@ -239,6 +242,59 @@ TEST(ReadField, Integers) {
   refused(line, number(2147483648.0, "2147483648"), Code::kNumericOutOfRange, "2147483647");
   refused(line, number(-1, "-1"), Code::kNumericOutOfRange);
   refused(line, number(std::numeric_limits<double>::infinity(), "1e400"), Code::kNumericOutOfRange);
+}
+
+// What message a refused value of SQL type has; empty if it is taken.
+template <typename Read>
+std::string message(Read read) {
+  Field field;
+  const std::optional<Rejection> rejection = read(field);
+  EXPECT_EQ(field.present, !rejection);
+  return rejection ? rejection->reason : "";
+}
+
+TEST(ReadTyped, Doubles) {
+  Field field;
+  EXPECT_FALSE(read_double(event_column("value"), -1e-300, field));
+  EXPECT_EQ(field.number, -1e-300);
+  const auto read = [](std::string_view column, double number) {
+    return message([&](Field& f) { return read_double(event_column(column), number, f); });
+  };
+  EXPECT_EQ(read("duration_ms", 0), "");
+  EXPECT_EQ(read("duration_ms", -0.5),
+            "\"duration_ms\" is out of range: -0.5, it must be 0 or more milliseconds");
+  EXPECT_EQ(read("value", std::nan("")), "\"value\" is out of range: NaN, it must be finite");
+  EXPECT_EQ(read("value", std::numeric_limits<double>::infinity()),
+            "\"value\" is out of range: Infinity, it must be finite");
+  EXPECT_EQ(read("value", -std::numeric_limits<double>::infinity()),
+            "\"value\" is out of range: -Infinity, it must be finite");
+}
+
+TEST(ReadTyped, Integers) {
+  Field field;
+  EXPECT_FALSE(read_bigint(event_column("memory_usage_kb"), 9'200'000'000'000'000'000, field));
+  EXPECT_EQ(field.integer, 9'200'000'000'000'000'000);
+  const auto read = [](std::int64_t number) {
+    return message(
+        [&](Field& f) { return read_bigint(event_column("memory_usage_kb"), number, f); });
+  };
+  EXPECT_EQ(read(0), "");
+  EXPECT_EQ(read(-1), "\"memory_usage_kb\" is out of range: -1, it must be between 0 and 9.2e18");
+  EXPECT_NE(read(9'200'000'000'000'000'001), "");
+}
+
+TEST(ReadTyped, Times) {
+  const auto read = [](std::int64_t micros) {
+    return message(
+        [&](Field& f) { return read_time(event_column("created_at"), micros, "then", f); });
+  };
+  EXPECT_EQ(read(0), "");
+  EXPECT_EQ(read(-62135596800000000), "");
+  EXPECT_EQ(read(253402300799999999), "");
+  EXPECT_EQ(read(-62135596800000001), "\"created_at\" is out of range: then");
+  EXPECT_EQ(read(253402300800000000), "\"created_at\" is out of range: then");
+  EXPECT_NE(read(std::numeric_limits<std::int64_t>::max()), "");
+  EXPECT_NE(read(std::numeric_limits<std::int64_t>::min()), "");
 }
 
 TEST(ReadField, Boolean) {
