@@ -30,7 +30,7 @@ BEGIN
   JOIN vigil.cells c ON c.resolution IN ('minute', 'hour') AND c.bucket >= p.starts_at AND c.bucket < p.ends_at
   CROSS JOIN LATERAL (VALUES (c.bucket),
     (CASE WHEN c.resolution = 'hour' THEN c.bucket + interval '59 minutes' END)) AS m (minute)
-  WHERE TG_TABLE_NAME IN (p.parent, p.partition) AND m.minute IS NOT NULL;
+  WHERE TG_TABLE_NAME IN (p.parent, p.partition) AND p.state = 'open' AND m.minute IS NOT NULL;
   RETURN NULL;
 END $$;
 COMMENT ON FUNCTION vigil.mark_truncated() IS 'Statement trigger: TRUNCATE changes everything that has a cell in the time of the table.';

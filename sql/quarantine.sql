@@ -11,7 +11,7 @@ BEGIN
   END IF;
   SELECT array_agg(q.id) INTO chosen
   FROM (SELECT w.id FROM vigil.quarantine w
-        WHERE EXISTS (SELECT FROM vigil.partitions p WHERE p.parent = w.fact
+        WHERE EXISTS (SELECT FROM vigil.partitions p WHERE p.parent = w.fact AND p.state = 'open'
                       AND p.starts_at <= w.created_at AND p.ends_at > w.created_at)
         LIMIT max_rows FOR UPDATE OF w SKIP LOCKED) q;
   IF chosen IS NULL THEN

@@ -40,7 +40,8 @@ CREATE TABLE vigil.retired_partitions (
   ends_at timestamptz NOT NULL,
   estimated_rows bigint NOT NULL,
   bytes bigint NOT NULL,
-  detached_at timestamptz NOT NULL,
+  closed_at timestamptz NOT NULL,
+  detached_at timestamptz,
   finish_after timestamptz NOT NULL,
   archive_schema text,
   finished_at timestamptz,
@@ -54,10 +55,12 @@ COMMENT ON COLUMN vigil.retired_partitions.partition IS 'Name of the table.';
 COMMENT ON COLUMN vigil.retired_partitions.starts_at IS 'First event time it holds.';
 COMMENT ON COLUMN vigil.retired_partitions.ends_at IS 'First event time it does not hold any more.';
 COMMENT ON COLUMN vigil.retired_partitions.estimated_rows IS 'Rows at the last vacuum or analyze.';
-COMMENT ON COLUMN vigil.retired_partitions.bytes IS 'Size with indexes and TOAST when it was detached, bytes.';
+COMMENT ON COLUMN vigil.retired_partitions.bytes IS 'Size with indexes and TOAST when it was closed, bytes.';
+COMMENT ON COLUMN vigil.retired_partitions.closed_at IS
+  'When it took its last change; the same for all that go together because they share hours.';
 COMMENT ON COLUMN vigil.retired_partitions.detached_at IS
-  'When it became a table of its own; the same for all that went together because they shared hours.';
+  'When it was seen to be a table of its own; null = it is still to be detached.';
 COMMENT ON COLUMN vigil.retired_partitions.finish_after IS 'When it is to be dropped or moved.';
 COMMENT ON COLUMN vigil.retired_partitions.archive_schema IS 'Schema it is moved to; null = it is dropped.';
 COMMENT ON COLUMN vigil.retired_partitions.finished_at IS 'When that was done; null = it still waits in schema vigil.';
-COMMENT ON COLUMN vigil.retired_partitions.problem IS 'Why that could not be done the last time.';
+COMMENT ON COLUMN vigil.retired_partitions.problem IS 'Why it could not be detached, dropped or moved the last time.';

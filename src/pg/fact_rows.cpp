@@ -151,6 +151,19 @@ std::pmr::set<std::pair<Uuid, Uuid>> claim(const std::pmr::vector<ClientKey>& ke
   return fresh;
 }
 
+// Whether retention takes the partition. It is locked as the insert would lock it, so that it
+// cannot be closed before that.
+bool is_closed(Oid partition) {
+  Relation relation = table_open(partition, RowExclusiveLock);
+  const TriggerDesc* triggers = relation->trigdesc;
+  bool closed = false;
+  for (int i = 0; triggers != nullptr && i < triggers->numtriggers; ++i)
+    closed |= std::strcmp(triggers->triggers[i].tgname, "closed") == 0 &&
+              triggers->triggers[i].tgenabled != TRIGGER_DISABLED;
+  table_close(relation, NoLock);
+  return closed;
+}
+
 }  // namespace
 
 FactTable event_table() {
@@ -193,7 +206,7 @@ void FactRows::drop_known(IngestCounts& counts) {
   rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(kept), rows_.end());
 }
 
-// The lock is kept, so it stays true.
+// The locks are kept, so it stays true.
 FactRows::Places FactRows::find_partitions() const {
   Places places{std::pmr::vector<Oid>(rows_.size(), InvalidOid, resource_)};
   Oid* found = places.partitions.data();
@@ -206,13 +219,18 @@ FactRows::Places FactRows::find_partitions() const {
         table_openrv(makeRangeVar(pstrdup("vigil"), pstrdup(table_.name), -1), RowExclusiveLock);
     PartitionKey key = RelationGetPartitionKey(relation);
     PartitionDesc partitions = RelationGetPartitionDesc(relation, !IsolationUsesXactSnapshot());
+    int known = -1;
+    bool closed = false;
     for (std::size_t i = 0; i < rows_.size() && partitions->nparts > 0; ++i) {
       Datum time = TimestampTzGetDatum(rows[i][table_.created_at].integer - kPostgresEpoch);
       bool equal = false;
       const int bound = partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
                                                       partitions->boundinfo, 1, &time, &equal);
       const int index = partitions->boundinfo->indexes[bound + 1];
-      if (index >= 0) found[i] = partitions->oids[index];
+      if (index < 0) continue;
+      if (index != known) closed = is_closed(partitions->oids[index]);
+      known = index;
+      if (!closed) found[i] = partitions->oids[index];
     }
     const bool plain = stores_plainly(relation);
     table_close(relation, NoLock);

@@ -111,12 +111,12 @@ CREATE FUNCTION chaos.keep_retired() RETURNS void LANGUAGE plpgsql AS \$\$
 DECLARE
   old record;
 BEGIN
-  FOR old IN SELECT parent, partition FROM vigil.retired_partitions r WHERE partition NOT IN (SELECT partition FROM chaos.kept) LOOP
+  -- What is only closed is still read from its parent.
+  FOR old IN SELECT parent, partition FROM vigil.retired_partitions r WHERE partition NOT IN (SELECT partition FROM chaos.kept)
+             AND NOT EXISTS (SELECT FROM vigil.partitions p WHERE p.partition = r.partition AND p.state <> 'detaching') LOOP
     EXECUTE format('INSERT INTO chaos.%I SELECT * FROM vigil.%I', old.parent, old.partition);
     INSERT INTO chaos.kept VALUES (old.partition);
   END LOOP;
-  -- Now they may be dropped or archived.
-  UPDATE vigil.retired_partitions SET finish_after = now() WHERE finish_after > now();
 END \$\$;
 CREATE VIEW chaos.items AS
 SELECT 'fact' AS place, external_id AS item, environment AS mark FROM recompute.events UNION ALL
@@ -453,6 +453,8 @@ SELECT 'prepared ' || gid FROM pg_prepared_xacts;
 SELECT concat_ws(' ', place, item, mark) FROM chaos.items;
 INSERT INTO chaos.checkpoints DEFAULT VALUES;
 COMMIT;
+-- Now they may be dropped or archived.
+UPDATE vigil.retired_partitions SET finish_after = now() WHERE finish_after > now() AND partition IN (SELECT partition FROM chaos.kept);
 SQL
 	my (%found, %prepared, $marks);
 	for (split /\n/, $output)
@@ -598,10 +600,10 @@ splice @differences, 20;
 is(join("\n", @differences), '', "no view and no ledger differs (VIGIL_CHAOS_SEED=$seed)");
 is(join("\n", @complaints), '', 'no roller, keeper or reader failed');
 
-# Errors that writers provoke: division by zero, bad values, no partition (also one that does not exist), the rest of
+# Errors that writers provoke: division by zero, bad values, no partition (also a closed one, or one that does not exist), the rest of
 # their transactions, prepared ones that exist no more.
 my @log = grep { !/ LOG: | 00000 / || /terminated by signal/ } read_lines($node->logfile);
-my $provoked = qr/ (22012|22003|23514|42P01|25P02|42704) client backend (@{[ join '|', @names ]}) ERROR: /;
+my $provoked = qr/ (22012|22003|23514|55000|42P01|25P02|42704) client backend (@{[ join '|', @names ]}) ERROR: /;
 is(join("\n", grep { / ERROR: / && !/$provoked/ } @log), '', 'the log shows no other error');
 is(join("\n", grep { / (FATAL|PANIC): / && !/ (57P0[1-3]|08006|55006|F0001) / || /terminated by signal/ && !/signal 9/ || /TRAP/ } @log), '',
 	'and no fault of the server');
