@@ -340,8 +340,7 @@ DECLARE
   modules uuid[];
   minutes timestamptz[];
   others uuid;                  -- a module that another roller works on
-  locks integer;
-  all_locks integer := 0;
+  locked uuid[] = '{}';
   chunk_began timestamptz;
   chunk record;
   counts record;
@@ -383,7 +382,7 @@ BEGIN
               OR vigil.ripe_at(d.minute, min(d.marked_at), max(d.marked_at), patience) <= clock_timestamp()
           ORDER BY date_trunc('hour', d.minute, 'UTC'), 1, 2 LIMIT max_minutes) w;
 
-    WHILE position <= waiting AND all_locks < 1000 AND clock_timestamp() < began + budget LOOP
+    WHILE position <= waiting AND cardinality(locked) < 1000 AND clock_timestamp() < began + budget LOOP
       chunk_began := clock_timestamp();
       -- A lock is tried, never waited for, so rollers cannot deadlock; what was taken stays ours until the end
       -- of the transaction.
@@ -395,10 +394,11 @@ BEGIN
         SELECT m.module_id, pg_try_advisory_xact_lock(vigil.roller_lock(m.module_id)) AS ours
         FROM (SELECT DISTINCT s.module_id FROM slice s) m)
       SELECT array_agg(s.module_id) FILTER (WHERE t.ours), array_agg(s.minute) FILTER (WHERE t.ours),
-             coalesce((array_agg(s.module_id) FILTER (WHERE NOT t.ours))[1], others), count(DISTINCT s.module_id)
-      INTO modules, minutes, others, locks
+             coalesce((array_agg(s.module_id) FILTER (WHERE NOT t.ours))[1], others)
+      INTO modules, minutes, others
       FROM slice s JOIN tried t USING (module_id);
-      all_locks := all_locks + locks;
+      -- all locks of the server share a table of limited size
+      locked := ARRAY(SELECT DISTINCT m FROM unnest(locked || modules) AS m);
       position := position + width;
 
       -- Each statement has a later snapshot than the one before. After the lock, marks and cells are seen as the

@@ -16,6 +16,6 @@ COMMENT ON FUNCTION vigil.cell_send(vigil.cell) IS 'Binary output: the stored by
 CREATE TYPE vigil.cell (
   INPUT = vigil.cell_in, OUTPUT = vigil.cell_out,
   RECEIVE = vigil.cell_recv, SEND = vigil.cell_send,
-  INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = extended
+  INTERNALLENGTH = VARIABLE, ALIGNMENT = int4, STORAGE = external
 );
 COMMENT ON TYPE vigil.cell IS 'What one rollup cell holds: counts, exact sums, distributions, distinct counts and breakdowns; mergeable in any order.';
