@@ -28,7 +28,9 @@ BEGIN
   EXECUTE format('GRANT EXECUTE ON FUNCTION vigil.time_zone_of(uuid), vigil.live_hour(uuid, timestamptz), '
                  'vigil.live_day(uuid, timestamptz, timestamptz), '
                  'vigil.error_group_counts(uuid), vigil.fingerprint_scheme_of(uuid), '
-                 'vigil.hourly_breakdown(uuid, uuid, timestamptz, text), vigil.server_module() TO %s', role);
+                 'vigil.hourly_breakdown(uuid, uuid, timestamptz, text), vigil.server_module(), '
+                 'vigil.window_stats(uuid, timestamptz, timestamptz, text, text, uuid, text), '
+                 'vigil.series(uuid, timestamptz, timestamptz, interval, text, text, uuid, text, text) TO %s', role);
 END $$;
 COMMENT ON FUNCTION vigil.grant_read(regrole) IS
   'Lets a role read the views that dashboards use, of all modules.';

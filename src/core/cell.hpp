@@ -95,6 +95,9 @@ class Cell : public Totals {
   // time of the call. After Error{kInvalidBinary} some of the bytes may have been added.
   void merge_stored(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* scratch);
 
+  // The same without the breakdowns.
+  void merge_measures(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* scratch);
+
   // Bounds every breakdown; the last step of an aggregate, never in between.
   void fold(std::size_t limit) { breakdowns.fold(limit); }
 
@@ -112,6 +115,10 @@ class Cell : public Totals {
   HyperLogLog sessions;
   HyperLogLog users;
   Breakdowns breakdowns;
+
+ private:
+  // Merges what stands before the breakdowns; false when the cell is empty, and so all was read.
+  bool merge_measures(ByteReader& in, std::pmr::memory_resource* scratch);
 };
 
 }  // namespace vigil

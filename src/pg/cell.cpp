@@ -1,6 +1,9 @@
 // The one-pass aggregate of the roller and the readers of its result.
 #include "core/cell.hpp"
 
+#include <cmath>
+
+#include "core/distribution.hpp"
 #include "pg/value_io.hpp"
 
 using namespace vigil;
@@ -85,6 +88,10 @@ const Histogram& distribution_named(const Cell& cell, std::string_view name) {
               "It is one of duration, value.");
 }
 
+Datum distinct(const HyperLogLog& set) {
+  return Int64GetDatum(std::llround(std::min(set.cardinality(), 0x1p62)));
+}
+
 std::int64_t as_bigint(std::uint64_t count) {
   if (count > static_cast<std::uint64_t>(PG_INT64_MAX))
     throw Error(Code::kNumericOutOfRange, "count is out of range for type bigint");
@@ -131,6 +138,25 @@ Datum vigil_cell_merge(PG_FUNCTION_ARGS) {
     } else {
       Scratch scratch;
       state.value().merge_stored(byte_view(PG_GETARG_DATUM(1)), &scratch);
+    }
+    return state.datum();
+  });
+}
+
+PG_FUNCTION_INFO_V1(vigil_cell_merge_measures);
+Datum vigil_cell_merge_measures(PG_FUNCTION_ARGS) {
+  if (PG_ARGISNULL(0) && PG_ARGISNULL(1)) PG_RETURN_NULL();
+  return entry([&] {
+    auto& state = state_argument<Cell>(fcinfo);
+    if (PG_ARGISNULL(1)) return state.datum();
+    Scratch scratch;
+    if (auto* other = Expanded<Cell>::of(PG_GETARG_DATUM(1))) {
+      ContextResource resource(CurrentMemoryContext);
+      Bytes bytes(&resource);
+      other->value().write_measures(bytes);
+      state.value().merge_measures(bytes, &scratch);
+    } else {
+      state.value().merge_measures(byte_view(PG_GETARG_DATUM(1)), &scratch);
     }
     return state.datum();
   });
@@ -211,6 +237,37 @@ Datum vigil_cell_uniques(PG_FUNCTION_ARGS) {
   return entry([&] {
     const Reading<Cell> cell(PG_GETARG_DATUM(0));
     return flat_datum(uniques_named(*cell, text_view(PG_GETARG_DATUM(1))));
+  });
+}
+
+// All that a chart shows of a cell, in one row.
+PG_FUNCTION_INFO_V1(vigil_cell_stats);
+Datum vigil_cell_stats(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    const Reading<Cell> cell(PG_GETARG_DATUM(0));
+    const Histogram& measure = distribution_named(*cell, text_view(PG_GETARG_DATUM(1)));
+    constexpr double kFractions[] = {0.5, 0.95, 0.99};
+    double percentiles[3] = {};
+    const bool empty = !measure.percentiles(kFractions, percentiles);
+    Datum values[] = {Int64GetDatum(as_bigint(cell->count)),
+                      Int64GetDatum(as_bigint(cell->failures)),
+                      Float8GetDatum(mean(measure).value_or(0)),
+                      Float8GetDatum(percentiles[0]),
+                      Float8GetDatum(percentiles[1]),
+                      Float8GetDatum(percentiles[2]),
+                      Float8GetDatum(measure.max().value_or(0)),
+                      distinct(cell->sites),
+                      distinct(cell->sessions),
+                      distinct(cell->users)};
+    bool nulls[std::size(values)] = {};
+    std::fill(nulls + 2, nulls + 7, empty);
+    return call([&] {
+      TupleDesc row = nullptr;
+      if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE ||
+          row->natts != static_cast<int>(std::size(values)))
+        elog(ERROR, "return type must be a row of %zu columns", std::size(values));
+      return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(row), values, nulls));
+    });
   });
 }
 

@@ -218,6 +218,31 @@ TEST(Stored, RoundTrips) {
   }
 }
 
+TEST(Stored, TotalsAreReadAlone) {
+  for (const std::size_t count : {0u, 1u, 65u, 3000u}) {
+    const Cell cell = cell_of(some_facts(count));
+    const Totals totals = Cell::read_totals(bytes_of(cell));
+    EXPECT_EQ(totals.count, cell.count);
+    EXPECT_EQ(totals.failures, cell.failures);
+    EXPECT_EQ(totals.last_time, cell.last_time);
+    EXPECT_EQ(totals.memory_sum, cell.memory_sum);
+  }
+  EXPECT_THROW(Cell::read_totals(Bytes{9}), Error);
+}
+
+TEST(Stored, MeasuresMergeWithoutNames) {
+  Cell merged(heap());
+  Cell whole(heap());
+  for (const unsigned seed : {1u, 2u, 3u}) {
+    const Bytes bytes = bytes_of(cell_of(some_facts(seed == 2 ? 0 : 700, seed)));
+    merged.merge_measures(bytes, heap());
+    whole.merge_stored(bytes, heap());
+  }
+  EXPECT_EQ(merged.breakdowns.size(), 0u);
+  whole.breakdowns = Breakdowns(heap());
+  EXPECT_EQ(bytes_of(merged), bytes_of(whole));
+}
+
 // Bytes that read() takes must be bytes that write() gives; all others are one kind of error.
 void take_or_refuse(const Bytes& bytes) {
   try {

@@ -1,0 +1,15 @@
+-- What charts show of a window.
+CREATE TYPE vigil.cell_stats AS (
+  events bigint,
+  failures bigint,
+  mean double precision,
+  p50 double precision,
+  p95 double precision,
+  p99 double precision,
+  max double precision,
+  sites bigint,
+  sessions bigint,
+  users bigint
+);
+COMMENT ON TYPE vigil.cell_stats IS
+  'Numbers of a cell: its facts, those that failed, a distribution (null without values), and how many different sites, sessions and users.';
