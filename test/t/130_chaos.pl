@@ -100,6 +100,22 @@ BEGIN
       [1 + chaos.hash(item) % 3]::jsonb FROM unnest(bad) AS item) t (e)));
   ASSERT r.accepted + r.duplicate + r.quarantined = cardinality(good) AND r.rejected = cardinality(bad), r::text;
 END \$\$;
+CREATE FUNCTION chaos.columns(good text[], bad text[]) RETURNS void LANGUAGE plpgsql AS \$\$
+DECLARE
+  r vigil.ingest_result;
+BEGIN
+  r := (SELECT vigil.track_columns('$modules[0]', array_agg(e.time), array_agg(e.type), array_agg(e.name),
+      duration_ms => array_agg(CASE WHEN e.item = ANY (bad) THEN 'NaN' ELSE e.duration END), session_id => array_agg(e.session),
+      site_id => array_agg(e.site), version_id => array_agg(e.version), memory_usage_kb => array_agg(e.memory),
+      user_id => array_agg(e.person), country_code => array_agg(e.country), device_type => array_agg(e.device),
+      external_id => array_agg(e.item), module_ids => array_agg(e.module))
+  FROM (SELECT item, chaos.module(item), chaos.happened(item, false), j ->> 'eventType', j ->> 'eventName', (j ->> 'durationMs')::float8,
+               j ->> 'sessionId', (j ->> 'siteId')::uuid, (j ->> 'versionId')::uuid, (j ->> 'memoryUsageKb')::bigint,
+               j ->> 'userId', j ->> 'countryCode', j ->> 'deviceType'
+        FROM unnest(good || bad) AS item, chaos.event(item) AS j
+        OFFSET 0) e (item, module, time, type, name, duration, session, site, version, memory, person, country, device));
+  ASSERT r.accepted + r.quarantined = cardinality(good) AND r.rejected = cardinality(bad), r::text;
+END \$\$;
 
 -- Facts that were retired, as they were; and every item with its place.
 CREATE TABLE chaos.events (LIKE vigil.events);
@@ -122,7 +138,7 @@ CREATE VIEW chaos.items AS
 SELECT 'fact' AS place, external_id AS item, environment AS mark FROM recompute.events UNION ALL
 SELECT 'fact', external_id, environment FROM recompute.errors UNION ALL
 SELECT 'waiting', content ->> 'external_id', content ->> 'environment' FROM vigil.quarantine UNION ALL
-SELECT 'rejected', item::jsonb ->> 'externalId', NULL FROM vigil.rejected;
+SELECT 'rejected', coalesce(item::jsonb ->> 'externalId', item::jsonb ->> 'external_id'), NULL FROM vigil.rejected;
 CREATE TABLE chaos.checkpoints (number serial, at timestamptz DEFAULT clock_timestamp());
 -- A window with an end among retired facts counts whole hours.
 CREATE FUNCTION chaos.window_end(t timestamptz) RETURNS timestamptz LANGUAGE sql STABLE AS \$\$
@@ -195,6 +211,15 @@ my %writers = (
 		  (chance(0.5) ? ('SAVEPOINT s;', 'SELECT chaos.batch(' . array(@undone) . ');', 'ROLLBACK TO s;') : ()),
 		  (chance(0.3) ? ('SAVEPOINT t;', 'SELECT 1 / 0;', 'ROLLBACK TO t;') : ()),
 		  'SAVEPOINT u;', 'SELECT chaos.batch(' . array(@second, @again) . ');', 'RELEASE u;';
+	},
+	columns => sub {
+		my ($name) = @_;
+		my @stored = items($name, 1, 1 + int rand 8);
+		my @bad = chance(0.3) ? items($name, 20, 20 + int rand 3) : ();
+		my @undone = items($name, 30, 33);
+		return { stored => \@stored, refused => \@bad },
+		  (chance(0.3) ? ('SAVEPOINT s;', 'SELECT chaos.columns(' . array(@undone) . ", '{}');", pause(0.05), 'ROLLBACK TO s;') : ()),
+		  'SELECT chaos.columns(' . array(@stored) . ', ' . array(@bad) . ');', pause(0.05);
 	},
 	error => sub {
 		my ($name) = @_;
