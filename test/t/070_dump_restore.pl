@@ -1,5 +1,5 @@
 # pg_dump takes along everything that users have made, and a restored database goes on where it ended:
-# plain and custom format, restored by one session and by several, also where workers run.
+# plain and custom format, restored by one session and by several, also where workers run, and in another cluster.
 use strict;
 use warnings;
 
@@ -177,7 +177,69 @@ is($in->('slow', 'SELECT vigil.rollup(), (SELECT count(*) FROM vigil.dirty)'), '
 $restore->quit;
 ok($node->poll_query_until('slow', 'SELECT NOT EXISTS (SELECT FROM vigil.dirty)'), 'design 9: slow: when the session has ended, jobs are done');
 
-my @errors = grep { /\b(ERROR|FATAL|PANIC):/ } read_lines($node->logfile);
-is_deeply(\@errors, [], 'the log of the server shows no error');
+# --- In a new cluster, with facts that were retired ---------------------------------------------------
+
+$node->safe_psql('postgres', 'CREATE DATABASE retired');
+# In one transaction, or the workers would make months.
+$in->('retired', <<"SQL");
+BEGIN;
+CREATE EXTENSION pg_vigil;
+SELECT vigil.pause_job(name) FROM vigil.jobs;
+UPDATE vigil.partition_policy SET width = 'day', ahead = '2 days', past = '9 days', retention = '9 days', grace = '0', archive_schema = 'archive';
+COMMIT;
+CREATE SCHEMA archive;
+SELECT vigil.set_time_zone('$n', 'Europe/Amsterdam');
+SQL
+$in->('retired', $batch->(1, 1000));
+$in->('retired', qq{SELECT vigil.track_error(jsonb_build_object('moduleId', '$m', 'errorType', 'api', 'errorName', 'E' || i % 3,
+  'errorMessage', 'x', 'createdAt', now() - i * interval '7 hours')) FROM generate_series(1, 25) i});
+roll_up($node, 'retired');
+# Of the oldest days only the archive is left, of some the tables are still there.
+for my $step ([ '6 days', '0' ], [ '4 days', '1 day' ])
+{
+	$in->('retired', "UPDATE vigil.partition_policy SET past = '$step->[0]', retention = '$step->[0]', grace = '$step->[1]'");
+	1 while $in->('retired', 'SELECT vigil.retire_partitions()');
+}
+my $retired = q{SELECT parent, partition, starts_at, ends_at, finished_at FROM vigil.retired_partitions ORDER BY 1, 2};
+my $late = sub {
+	return qq{SELECT vigil.track_event(jsonb_build_object('moduleId', '$m', 'eventType', 'render', 'eventName', 'late $_[0]',
+	  'createdAt', now() - interval '7 days'))};
+};
+is($in->('retired', q{SELECT count(*) FILTER (WHERE finished_at IS NULL) > 0, count(*) FILTER (WHERE finished_at IS NOT NULL) > 0
+  FROM vigil.retired_partitions}), 't|t', 'facts were retired, some to the archive');
+$in->('retired', $late->('before'));
+$in->('retired', qq{SELECT vigil.track_event('{"moduleId": "$m", "eventType": "render", "eventName": "open"}')});
+install_recompute($node, 'retired');
+is($in->('retired', 'SELECT (SELECT count(*) FROM vigil.dirty), (SELECT count(*) FROM vigil.quarantine)'), '1|1', 'a mark is open, and a fact waits');
+%wanted = (shown => $shown->('retired'), retired => $in->('retired', $retired), shape => $shape->('retired'),
+	counts => $in->('retired', 'SELECT (SELECT count(*) FROM vigil.events), (SELECT count(*) FROM vigil.errors)'));
+$node->command_ok([ 'pg_dump', '-Fc', '-f', "$dir/retired.dump", 'retired' ], 'pg_dump of a database with retired facts');
+
+my $fresh = vigil_node('fresh', preload => 1, no_extension => 1);
+$fresh->command_ok([ 'pg_restore', '--exit-on-error', '-d', $fresh->connstr('postgres'), "$dir/retired.dump" ], 'design 3: it is restored into a new cluster');
+$in = sub { return $fresh->safe_psql(@_); };
+my $db = 'postgres';
+is($shown->($db), $wanted{shown}, 'design 6: the views show what they showed');
+is($in->($db, $retired), $wanted{retired}, 'design 5: retired partitions are known');
+is($shape->($db), $wanted{shape}, 'design 5: all partitions are there');
+is($in->($db, 'SELECT (SELECT count(*) FROM vigil.events), (SELECT count(*) FROM vigil.errors)'), $wanted{counts}, 'design 5: and all facts');
+
+$in->($db, q{SELECT vigil.resume_job(name) FROM vigil.jobs WHERE name <> 'refresh_baselines'});
+ok($fresh->poll_query_until($db, 'SELECT NOT EXISTS (SELECT FROM vigil.dirty)'), 'design 9: the marks of before are rolled up');
+is($shown->($db), $wanted{shown}, 'design 6: the views show what they showed');
+like($in->($db, $late->('after')), qr/^\(0,0,0,1\)$/, 'design 5: a fact of a retired time waits still');
+is($shown->($db), $wanted{shown}, 'design 6: and changes nothing');
+
+$in->($db, q{UPDATE vigil.partition_policy SET past = '30 days', retention = '30 days'});
+$in->($db, q{DO $$ DECLARE p text; BEGIN FOR p IN SELECT partition FROM vigil.retired_partitions WHERE parent = 'events' ORDER BY 1 LOOP
+  PERFORM vigil.restore_partition(p); END LOOP; END $$});
+is($in->($db, q{SELECT count(*) FROM vigil.retired_partitions}), 0, 'design 5: what was retired comes back, from the archive too');
+same_as_raw($fresh, $db, 'design 6: with all facts there again');
+ok($fresh->poll_query_until($db, q{SELECT count(*) = 2 FROM vigil.events WHERE event_name ~ '^late'}), 'design 5: and the facts that waited are stored');
+same_as_raw($fresh, $db, 'design 6: with them');
+$fresh->stop;
+
+my @errors = grep { /\b(ERROR|FATAL|PANIC):/ } map { read_lines($_->logfile) } $node, $fresh;
+is_deeply(\@errors, [], 'the logs of the servers show no error');
 $node->stop;
 done_testing();
