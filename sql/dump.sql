@@ -23,6 +23,7 @@ WHERE pg_catalog.current_setting('row_security') = 'off';
 -- update the same catalog row twice.
 SELECT pg_catalog.pg_extension_config_dump('vigil.secrets', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.modules', '');
+SELECT pg_catalog.pg_extension_config_dump('vigil.rate_limits', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.versions', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.received_ids', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.quarantine', '');

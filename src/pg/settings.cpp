@@ -2,6 +2,7 @@
 
 #include <climits>
 
+#include "core/exempt_keys.hpp"
 #include "core/url_guard.hpp"
 #include "core/uuid.hpp"
 #include "pg/boundary.hpp"
@@ -25,6 +26,8 @@ int capture_queue_size = 4096;
 char* server_module = nullptr;
 int async_flush_items = 100;
 int async_flush_interval = 5000;
+int rate_limit_buckets = 65536;
+char* rate_limit_exempt = nullptr;
 char* http_allow = nullptr;
 int http_timeout = 15000;
 int http_connections = 32;
@@ -65,8 +68,9 @@ struct Text {
   GucStringCheckHook check;
 };
 
-// A list that cannot be read must not be set: it guards what deliveries may reach.
-bool check_address_list(char** value, void**, GucSource) {
+// A list that cannot be read must not be set: `parse` tells why it cannot.
+template <auto parse>
+bool check_list(char** value, void**, GucSource) {
   struct Check {
     const char* text;
     const char* reason;
@@ -75,7 +79,7 @@ bool check_address_list(char** value, void**, GucSource) {
       [](void* argument) {
         auto* self = static_cast<Check*>(argument);
         std::string reason;
-        if (!AddressList::parse(self->text, reason))
+        if (!parse(self->text, reason))
           self->reason = static_cast<char*>(
               std::memcpy(allocate(reason.size() + 1), reason.c_str(), reason.size() + 1));
       },
@@ -131,6 +135,8 @@ const Number kNumbers[] = {
      1, 1000000, PGC_SIGHUP, 0},
     {"vigil.async_flush_interval", "Time that an event waits for others at most.",
      &async_flush_interval, 10, 3600000, PGC_SIGHUP, GUC_UNIT_MS},
+    {"vigil.rate_limit_buckets", "Token buckets in shared memory, one for each key in use.",
+     &rate_limit_buckets, 512, 64 * 1024 * 1024, PGC_POSTMASTER, 0},
     {"vigil.http_timeout", "Time that one delivery may take.", &http_timeout, 100, 600000,
      PGC_SIGHUP, GUC_UNIT_MS},
     {"vigil.http_connections", "Deliveries in flight at once.", &http_connections, 1, 512,
@@ -147,8 +153,10 @@ const Text kTexts[] = {
      &ip_hash_key, PGC_SUSET, GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE, nullptr},
     {"vigil.server_module", "Module of captured errors, a UUID; empty: the database's own.",
      &server_module, PGC_SUSET, 0, check_module},
+    {"vigil.rate_limit_exempt", "Keys that rate limits never count: keys, prefixes*, CIDR blocks.",
+     &rate_limit_exempt, PGC_SUSET, 0, check_list<ExemptKeys::parse>},
     {"vigil.http_allow", "CIDR blocks that deliveries may reach though they are not public.",
-     &http_allow, PGC_SIGHUP, 0, check_address_list},
+     &http_allow, PGC_SIGHUP, 0, check_list<AddressList::parse>},
 };
 
 }  // namespace

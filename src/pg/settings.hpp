@@ -20,6 +20,8 @@ extern int capture_queue_size;      // kB of shared memory in which records wait
 extern char* server_module;         // uuid of their module; empty: the database's own
 extern int async_flush_items;       // so many records are stored at once
 extern int async_flush_interval;    // milliseconds that an event waits for others at most
+extern int rate_limit_buckets;      // buckets of vigil.rate_limit in shared memory, at least
+extern char* rate_limit_exempt;     // keys that vigil.rate_limit never counts
 extern char* http_allow;            // CIDR blocks that deliveries may reach though they are private
 extern int http_timeout;            // milliseconds one delivery may take
 extern int http_connections;        // deliveries in flight at once

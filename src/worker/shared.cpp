@@ -2,6 +2,7 @@
 
 #include <signal.h>
 
+#include "pg/rate_limit.hpp"
 #include "pg/settings.hpp"
 #include "worker/queue.hpp"
 
@@ -26,6 +27,7 @@ Size size_wanted() {
 void request_memory() {
   if (previous_request_hook != nullptr) previous_request_hook();
   RequestAddinShmemSpace(add_size(size_wanted(), queue_bytes()));
+  RequestAddinShmemSpace(pg::rate_limit_bytes());
   RequestNamedLWLockTranche(kName, 2);  // of Shared, and of the queue
 }
 
@@ -40,6 +42,7 @@ void start_memory() {
     memory->slot_count = slots_wanted();
   }
   make_queue(&GetNamedLWLockTranche(kName)[1].lock, slots_wanted());
+  pg::make_rate_limits();
   LWLockRelease(AddinShmemInitLock);
 }
 
