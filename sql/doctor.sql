@@ -64,16 +64,16 @@ AS $$
          'See the log of the server, which starts it again every 5 seconds.'
   FROM server s WHERE s.wanted AND NOT s.launched
   UNION ALL
-  SELECT 'critical', kind, format('no %s runs in database "%s"%s', kind, current_database(),
+  SELECT 'critical', missing.kind, format('no %s runs in database "%s"%s', missing.kind, current_database(),
            CASE WHEN s.workers >= s.max_workers THEN format(': all %s of max_worker_processes are taken', s.max_workers)
                 WHEN s.databases >= s.max_databases THEN format(': vigil.max_databases = %s are served already', s.max_databases)
                 ELSE '' END),
          CASE WHEN s.workers >= s.max_workers THEN format('ALTER SYSTEM SET max_worker_processes = %s; -- then restart the server', s.max_workers + 8)
               WHEN s.databases >= s.max_databases THEN format('ALTER SYSTEM SET vigil.max_databases = %s; -- then restart the server', 2 * s.max_databases)
               ELSE 'See the log of the server; one that ended is started again after 5 seconds.' END
-  FROM server s, unnest('{scheduler,courier}'::text[]) AS kind
+  FROM server s, unnest('{scheduler,courier}'::text[]) AS missing (kind)
   WHERE s.wanted AND s.launched
-    AND NOT EXISTS (SELECT FROM process p WHERE p.kind = 'pg_vigil ' || kind AND p.datname = current_database())
+    AND NOT EXISTS (SELECT FROM process p WHERE p.kind = 'pg_vigil ' || missing.kind AND p.datname = current_database())
   UNION ALL
   SELECT 'info', 'restore', 'a dump is being restored into this database: jobs do nothing until that session ends',
          'SELECT pid, application_name, backend_start FROM pg_stat_activity WHERE datname = current_database();'
@@ -180,7 +180,7 @@ AS $$
   SELECT CASE WHEN bool_or(m.starts_at <= now() AND m.ends_at > now()) THEN 'critical' ELSE 'warning' END, m.parent,
          format('vigil.%I has no partition %s: what comes for that time waits in quarantine%s', m.parent,
                 string_agg(m.partition, ', ' ORDER BY m.starts_at),
-                coalesce('; ' || vigil.lock_holders(format('vigil.%I', m.parent)::regclass), '')),
+                coalesce('; ' || vigil.strong_locks(format('vigil.%I', m.parent)::regclass), '')),
          coalesce((SELECT format('ALTER TABLE vigil.%I ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L); -- a table of this name exists',
                                  m.parent, taken.name, taken.starts_at, taken.ends_at)
                    FROM unnest(array_agg(format('vigil.%I', m.partition)), array_agg(m.starts_at), array_agg(m.ends_at))
@@ -195,6 +195,9 @@ AS $$
   JOIN pg_class p ON p.oid = i.inhparent AND p.relnamespace = 'vigil'::regnamespace
   JOIN pg_class c ON c.oid = i.inhrelid
   WHERE i.inhdetachpending
+    -- What retention detaches it finishes by itself.
+    AND NOT EXISTS (SELECT FROM vigil.retired_partitions r
+                    WHERE r.parent = p.relname AND r.partition = c.relname AND r.detached_at IS NULL)
 $$;
 COMMENT ON FUNCTION vigil.check_partitions() IS 'Check of vigil.doctor(): the partitions that the policy wants exist, and none is half detached.';
 
@@ -238,14 +241,15 @@ CREATE OR REPLACE FUNCTION vigil.check_retention(late_by interval DEFAULT '1 day
 AS $$
   SELECT 'warning', r.partition,
          format('partition vigil.%I is kept beyond the retention of %s: %s', r.partition, y.retention,
-                coalesce(r.stays_because, 'it may go, but was not detached' || coalesce('; ' || vigil.lock_holders(), ''))),
+                coalesce(r.stays_because, 'it may go, but was not detached' || coalesce('; ' || vigil.strong_locks(), ''))),
          CASE WHEN r.goes THEN 'SELECT vigil.retire_partitions();' ELSE 'SELECT * FROM vigil.preview_retention();' END
   FROM vigil.preview_retention() r
   JOIN vigil.partition_policy y ON y.parent = r.parent AND y.enabled
   WHERE r.ends_at < now() - greatest(y.retention, y.past) - late_by
   UNION ALL
-  SELECT 'warning', r.partition, format('table vigil.%I was detached at %s, but not %s: %s', r.partition, date_trunc('second', r.detached_at),
-                                        CASE WHEN r.archive_schema IS NULL THEN 'dropped' ELSE 'moved' END, r.problem),
+  SELECT 'warning', r.partition,
+         format('table vigil.%I was closed at %s, but not %s: %s', r.partition, date_trunc('second', r.closed_at),
+                CASE WHEN r.detached_at IS NULL THEN 'detached' WHEN r.archive_schema IS NULL THEN 'dropped' ELSE 'moved' END, r.problem),
          'SELECT vigil.retire_partitions();'
   FROM vigil.retired_partitions r WHERE r.finished_at IS NULL AND r.problem IS NOT NULL
 $$;
@@ -423,7 +427,7 @@ BEGIN
       END LOOP;
     EXCEPTION WHEN OTHERS THEN
       found := found || ROW('warning', one_check.area, format('the check could not look (SQLSTATE %s): %s%s', SQLSTATE, left(SQLERRM, 200),
-                            CASE WHEN SQLSTATE = '55P03' THEN '; ' || vigil.lock_holders() END),
+                            CASE WHEN SQLSTATE = '55P03' THEN '; ' || vigil.strong_locks() END),
                             format('SELECT * FROM vigil.%I();', one_check.name))::vigil.finding;
       areas := areas || one_check.area;
     END;

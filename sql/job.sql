@@ -181,7 +181,7 @@ $$;
 COMMENT ON FUNCTION vigil.expire_job_history() IS
   'Deletes what vigil.job_history has kept for long enough (keep_history of vigil.job_settings; 7 days for jobs that are gone); returns the number of rows.';
 
-CREATE OR REPLACE FUNCTION vigil.lock_holders(of regclass DEFAULT NULL) RETURNS text
+CREATE OR REPLACE FUNCTION vigil.strong_locks(of regclass DEFAULT NULL) RETURNS text
   LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
 AS $$
   SELECT string_agg(format('process %s has %s on vigil.%I, its transaction began at %s%s', l.pid, l.mode, c.relname,
@@ -196,7 +196,7 @@ AS $$
          OR (l.relation = of AND l.mode = 'ShareUpdateExclusiveLock'))
     AND (of IS NULL OR l.relation = of)
 $$;
-COMMENT ON FUNCTION vigil.lock_holders(regclass) IS
+COMMENT ON FUNCTION vigil.strong_locks(regclass) IS
   'Who holds locks on tables of this schema that keep writers out, or locks on one table that keep partitions from being made; null = nobody.';
 
 CREATE OR REPLACE FUNCTION vigil.failure_remedy(job vigil.job_settings, sqlstate text) RETURNS text
@@ -205,7 +205,7 @@ AS $$
   SELECT CASE
     WHEN sqlstate = '53100' THEN 'The disk is full: free or add space; the job is tried again by itself.'
     WHEN sqlstate IN ('53200', '53400') THEN 'A limit of memory or of temporary files was reached: raise it, or let the job do less.'
-    WHEN sqlstate IN ('55P03', '40P01') THEN 'Another transaction holds a lock: see SELECT vigil.lock_holders(); end it with pg_terminate_backend.'
+    WHEN sqlstate IN ('55P03', '40P01') THEN 'Another transaction holds a lock: see SELECT vigil.strong_locks(); end it with pg_terminate_backend.'
     WHEN sqlstate = '57014' THEN format('A step may take %s: find out what it waited for, or SELECT vigil.alter_job(%L, step_timeout => interval %L);',
                                         job.step_timeout, job.name, 2 * job.step_timeout)
     WHEN sqlstate = '57P01' THEN 'Its process was ended, or the server crashed; the log of the server tells which.'
@@ -270,7 +270,7 @@ BEGIN
         failed_context = PG_EXCEPTION_CONTEXT;
       PERFORM vigil.limit_step('0');
       IF failed_state = '55P03' AND failed_detail = '' THEN
-        failed_detail := coalesce(vigil.lock_holders(), '');
+        failed_detail := coalesce(vigil.strong_locks(), '');
       END IF;
       IF failed_hint = '' AND failed_state ~ '^(25006|40P01|5)' THEN
         failed_hint := vigil.failure_remedy(job, failed_state);

@@ -133,7 +133,7 @@ DELETE FROM vigil.dirty;
 DO $$ BEGIN WHILE vigil.retire_partitions() > 0 LOOP END LOOP; END $$;
 SELECT pg_temp.well('retention', 'until it goes');
 UPDATE vigil.retired_partitions SET problem = 'a view needs it' WHERE partition = (SELECT min(partition) FROM vigil.retired_partitions);
-SELECT pg_temp.finds('retention', '^warning events_y\w+: table vigil.events_y\w+ was detached at .*, but not dropped: a view needs it$', 'one that could not be dropped');
+SELECT pg_temp.finds('retention', '^warning events_y\w+: table vigil.events_y\w+ was closed at .*, but not dropped: a view needs it$', 'one that could not be dropped');
 UPDATE vigil.retired_partitions SET problem = NULL;
 SELECT pg_temp.well('retention', 'until it can');
 
