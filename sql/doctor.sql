@@ -303,6 +303,7 @@ COMMENT ON FUNCTION vigil.check_ingest() IS 'Check of vigil.doctor(): nothing wa
 
 CREATE OR REPLACE FUNCTION vigil.check_delivery(late_by interval DEFAULT '5 minutes') RETURNS SETOF vigil.finding
   LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
+  SET enable_seqscan = off  -- only few rows are not delivered
 AS $$
   SELECT 'critical', o.channel, format('%s notifications by %s were given up since yesterday%s', count(*), o.channel,
                                        '; the last answers were ' || string_agg(DISTINCT o.last_http_status::text, ', ')),

@@ -14,7 +14,7 @@ use Test::More;
 use Time::HiRes qw(time);
 
 # Too few of everything.
-my $node = vigil_node('doctor', preload => 1, conf => <<'CONF');
+my $node = vigil_node('doctor', preload => 1, streaming => 1, conf => <<'CONF');
 max_worker_processes = 3
 max_prepared_transactions = 5
 vigil.max_databases = 1
@@ -86,6 +86,16 @@ $node->restart;
 finds('workers', undef, 'the remedy makes room', 'second');
 ok($node->poll_query_until($db, 'SELECT count(*) = 0 FROM vigil.doctor()'), 'all is well: no row')
   or diag($node->safe_psql($db, 'SELECT * FROM vigil.doctor()'));
+
+# --- A standby ------------------------------------------------------------------------------------------
+
+$node->backup('base');
+my $standby = PostgreSQL::Test::Cluster->new('standby');
+$standby->init_from_backup($node, 'base', has_streaming => 1);
+$standby->start;
+is($standby->safe_psql($db, q{SELECT string_agg(problem, '; ') FROM vigil.doctor() WHERE area <> 'transactions'}), '',
+	'on a standby all checks can look, and no worker is missed');
+$standby->stop('immediate');
 
 # --- Switches -----------------------------------------------------------------------------------------
 
