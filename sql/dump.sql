@@ -37,6 +37,8 @@ SELECT pg_catalog.pg_extension_config_dump('vigil.cells_hour', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.cells_day', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.rollup_state', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.rollup_turns', '');
+SELECT pg_catalog.pg_extension_config_dump('vigil.rollup_differences', '');
+SELECT pg_catalog.pg_extension_config_dump('vigil.verify_state', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.fingerprint_rules', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.error_groups', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.error_fingerprints', '');

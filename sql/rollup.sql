@@ -499,6 +499,9 @@ BEGIN
   DELETE FROM vigil.rejected WHERE received_at < now() - interval '30 days';
   GET DIAGNOSTICS removed = ROW_COUNT;
   total := total + removed;
+  DELETE FROM vigil.rollup_differences WHERE found_at < now() - interval '90 days';
+  GET DIAGNOSTICS removed = ROW_COUNT;
+  total := total + removed;
   WITH old AS (
     DELETE FROM vigil.rollup_turns t WHERE t.started_at < now() - interval '1 day'
     RETURNING t.minutes, t.facts_read, t.facts_counted),
@@ -512,7 +515,7 @@ BEGIN
   RETURN total;
 END $$;
 COMMENT ON FUNCTION vigil.expire() IS
-  'Deletes what is kept for a while only: minute cells (2 days), client ids (7 days), rejected items (30 days); returns the number of rows.';
+  'Deletes what is kept for a while only: minute cells (2 days), client ids (7 days), rejected items (30 days), found differences (90 days); returns the number of rows.';
 
 CREATE OR REPLACE VIEW vigil.rollup_lag AS
 SELECT count(*) AS marked_minutes,
@@ -535,8 +538,8 @@ CREATE OR REPLACE VIEW vigil.rollup_progress AS
 SELECT s.turns + t.turns AS turns, s.minutes + t.minutes AS minutes, s.facts_read + t.facts_read AS facts_read,
        s.facts_counted + t.facts_counted AS facts_counted,
        round((s.facts_read + t.facts_read)::numeric / nullif(s.facts_counted + t.facts_counted, 0), 3) AS reads_per_fact,
-       t.last_turn, t.longest_turn, l.ripe_minutes, l.lag
-FROM vigil.rollup_state s,
+       t.last_turn, t.longest_turn, l.ripe_minutes, l.lag, v.hours AS verified_hours, v.differences
+FROM vigil.rollup_state s, vigil.verify_state v,
      (SELECT count(*) AS turns, coalesce(sum(r.minutes), 0)::bigint AS minutes,
              coalesce(sum(r.facts_read), 0)::bigint AS facts_read, coalesce(sum(r.facts_counted), 0)::bigint AS facts_counted,
              max(r.started_at) AS last_turn, max(r.duration_ms) * interval '1 millisecond' AS longest_turn
@@ -552,3 +555,5 @@ COMMENT ON COLUMN vigil.rollup_progress.last_turn IS 'Start of the last turn, of
 COMMENT ON COLUMN vigil.rollup_progress.longest_turn IS 'How long the longest turn of the last day took.';
 COMMENT ON COLUMN vigil.rollup_progress.ripe_minutes IS 'As in vigil.rollup_lag.';
 COMMENT ON COLUMN vigil.rollup_progress.lag IS 'As in vigil.rollup_lag.';
+COMMENT ON COLUMN vigil.rollup_progress.verified_hours IS 'Hours of modules that the verifier has compared with raw facts.';
+COMMENT ON COLUMN vigil.rollup_progress.differences IS 'Cells that differed, see vigil.rollup_differences; 0 unless something went wrong.';

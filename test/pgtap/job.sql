@@ -19,7 +19,7 @@ SELECT plan(91);
 SELECT set_eq('SELECT name, every FROM vigil.jobs',
   $$VALUES ('rollup', interval '5 seconds'), ('maintain_partitions', '10 minutes'), ('replay_quarantine', '1 minute'),
            ('refresh_baselines', '1 hour'), ('reopen_ignored', '30 seconds'), ('evaluate_alerts', '15 seconds'), ('deliver', '1 second'), ('expire', '10 minutes'),
-           ('expire_deliveries', '1 hour')$$,
+           ('expire_deliveries', '1 hour'), ('verify_rollups', '5 minutes')$$,
   'the built-in jobs and how often they run');
 SELECT is((SELECT string_agg(DISTINCT state, ',') FROM vigil.jobs), 'new', 'none has run');
 SELECT is(has_function_privilege('public', p.oid, 'EXECUTE'), false, p.proname || ' is not for everybody')
