@@ -113,30 +113,23 @@ DECLARE
   policy vigil.partition_policy;
   slot timestamptz;
   slot_end timestamptz;
-  covered timestamptz;
+  covered tstzmultirange;
 BEGIN
   FOR policy IN
     SELECT * FROM vigil.partition_policy p WHERE p.enabled AND (for_parent IS NULL OR p.parent = for_parent)
     ORDER BY p.parent
   LOOP
     parent := policy.parent;
+    covered := coalesce((SELECT range_agg(tstzrange(c.starts_at, c.ends_at)) FROM vigil.covered_times(policy.parent) c), '{}');
     slot := vigil.partition_start(policy.width, at - policy.past);
     WHILE slot <= at + policy.ahead LOOP
       slot_end := vigil.partition_next(policy.width, slot);
-      starts_at := slot;
       -- Another width may have left partitions that cover a part of the slot: fill the gaps.
-      WHILE starts_at < slot_end LOOP
-        SELECT max(c.ends_at) INTO covered FROM vigil.covered_times(policy.parent) c
-        WHERE c.starts_at <= missing_partitions.starts_at AND c.ends_at > missing_partitions.starts_at;
-        IF covered IS NOT NULL THEN
-          starts_at := covered;
-        ELSE
-          SELECT least(slot_end, min(c.starts_at)) INTO ends_at FROM vigil.covered_times(policy.parent) c
-          WHERE c.starts_at > missing_partitions.starts_at;
-          partition := vigil.partition_name(policy.parent, policy.width, starts_at);
-          RETURN NEXT;
-          starts_at := ends_at;
-        END IF;
+      FOR starts_at, ends_at IN
+        SELECT lower(gap), upper(gap) FROM unnest(tstzmultirange(tstzrange(slot, slot_end)) - covered) AS gap
+      LOOP
+        partition := vigil.partition_name(policy.parent, policy.width, starts_at);
+        RETURN NEXT;
       END LOOP;
       slot := slot_end;
     END LOOP;

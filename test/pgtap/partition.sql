@@ -1,7 +1,7 @@
 -- Partitions: made ahead, in any width, without gaps.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(22);
+SELECT plan(24);
 
 CREATE FUNCTION pg_temp.gaps(wanted text) RETURNS bigint LANGUAGE sql AS $$
   SELECT count(*) FROM (SELECT starts_at, lag(ends_at) OVER (ORDER BY starts_at) AS before FROM vigil.partitions WHERE parent = wanted) p
@@ -47,6 +47,18 @@ SELECT vigil.create_partition('events', 'events_y2001m01', '2001-01-01', '2001-0
 SELECT is(vigil.replay_quarantine(), 1::bigint, 'D-11: then it is stored');
 SELECT results_eq($$SELECT event_name, created_at FROM vigil.events WHERE created_at < '2002-01-01'$$, $$VALUES ('e', '2001-01-01'::timestamptz)$$, 'D-11: as it was received');
 SELECT is((SELECT count(*) FROM vigil.quarantine), 0::bigint, 'D-11: and nothing is left behind');
+
+-- Partitions of another width, one of them without a beginning, leave two gaps.
+UPDATE vigil.partition_policy SET past = '1 month', ahead = '1 month' WHERE parent = 'events';
+SELECT vigil.create_partition('events', 'events_middle', '2031-02-10', '2031-02-20') \g /dev/null
+CREATE TABLE vigil.errors_past (LIKE vigil.errors INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+ALTER TABLE vigil.errors ATTACH PARTITION vigil.errors_past FOR VALUES FROM (MINVALUE) TO ('2020-01-15');
+SELECT results_eq($$SELECT partition, starts_at, ends_at FROM vigil.missing_partitions('events', '2031-02-15 12:00')$$,
+  $$VALUES ('events_y2031m01', '2031-01-01'::timestamptz, '2031-02-01'::timestamptz), ('events_y2031m02', '2031-02-01', '2031-02-10'),
+           ('events_y2031m02d20', '2031-02-20', '2031-03-01'), ('events_y2031m03', '2031-03-01', '2031-04-01')$$, 'S0-04: gaps around a partition of another width');
+SELECT results_eq($$SELECT partition, starts_at, ends_at FROM vigil.missing_partitions('errors', '2020-01-10')$$,
+  $$VALUES ('errors_y2020m01d15', '2020-01-15'::timestamptz, '2020-02-01'::timestamptz), ('errors_y2020m02', '2020-02-01', '2020-03-01')$$,
+  'S0-04: nothing is missing where one has no beginning');
 
 SELECT * FROM finish();
 ROLLBACK;
