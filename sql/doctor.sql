@@ -132,7 +132,7 @@ AS $$
   UNION ALL
   SELECT 'warning', j.name,
          format('job "%s" waits for a lock of %s%s', j.name, CASE blocker WHEN 0 THEN 'a prepared transaction' ELSE 'process ' || blocker END,
-                format(', whose transaction began at %s: %s', date_trunc('second', a.xact_start), left(a.query, 100))),
+                ', whose transaction began at ' || date_trunc('second', a.xact_start) || ': ' || left(a.query, 100)),
          CASE blocker WHEN 0 THEN 'SELECT * FROM pg_prepared_xacts;' ELSE format('SELECT pg_terminate_backend(%s);', blocker) END
   FROM job j
   CROSS JOIN LATERAL unnest(pg_blocking_pids(j.running_pid)) AS blocker

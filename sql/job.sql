@@ -208,7 +208,7 @@ AS $$
     WHEN sqlstate IN ('55P03', '40P01') THEN 'Another transaction holds a lock: see SELECT vigil.strong_locks(); end it with pg_terminate_backend.'
     WHEN sqlstate = '57014' THEN format('A step may take %s: find out what it waited for, or SELECT vigil.alter_job(%L, step_timeout => interval %L);',
                                         job.step_timeout, job.name, 2 * job.step_timeout)
-    WHEN sqlstate = '57P01' THEN 'Its process was ended, or the server crashed; the log of the server tells which.'
+    WHEN sqlstate = '57P01' THEN 'Its process was ended, the server crashed, or the outcome could not be written: the log of the server tells which.'
     WHEN sqlstate = '58030' THEN 'The disk or file system does not work: see the log of the server.'
     WHEN sqlstate = '25006' THEN 'The server or the database is read-only: see default_transaction_read_only.'
     ELSE format('SELECT * FROM vigil.job_history WHERE job = %L ORDER BY started_at DESC LIMIT 1;', job.name) END
