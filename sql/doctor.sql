@@ -174,6 +174,17 @@ AS $$
 $$;
 COMMENT ON FUNCTION vigil.check_rollup(interval) IS 'Check of vigil.doctor(): the roller takes marked minutes when they are ripe.';
 
+CREATE OR REPLACE FUNCTION vigil.check_cells() RETURNS SETOF vigil.finding
+  LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  SELECT 'critical', 'verify_rollups',
+         format('%s cells were not what their facts make, the last was found at %s: they were mended, but something writes past the triggers',
+                count(*), date_trunc('second', max(d.found_at))),
+         'SELECT * FROM vigil.rollup_differences WHERE found_at > now() - interval ''1 day'' ORDER BY found_at DESC;'
+  FROM vigil.rollup_differences d WHERE d.found_at > now() - interval '1 day' HAVING count(*) > 0
+$$;
+COMMENT ON FUNCTION vigil.check_cells() IS 'Check of vigil.doctor(): the verifier has found nothing since yesterday.';
+
 CREATE OR REPLACE FUNCTION vigil.check_partitions() RETURNS SETOF vigil.finding
   LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
 AS $$

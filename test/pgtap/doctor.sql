@@ -2,7 +2,7 @@
 -- test/t/120_doctor.pl.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(61);
+SELECT plan(63);
 
 -- What is found in an area, as severity, subject and problem.
 CREATE FUNCTION pg_temp.found(wanted text) RETURNS text LANGUAGE sql AS $$
@@ -91,6 +91,12 @@ UPDATE vigil.dirty SET marked_at = now() - interval '20 minutes';
 SELECT pg_temp.finds('rollup', '^critical rollup: ', 'for long');
 SELECT vigil.rollup() \g /dev/null
 SELECT pg_temp.well('rollup', 'is gone when it was rolled up');
+
+-- Cells
+INSERT INTO vigil.rollup_differences (module_id, resolution, bucket, event_type, subject) VALUES (:m1, 'hour', now(), 'render', 'secret');
+SELECT pg_temp.finds('cells', '^critical verify_rollups: 1 cells were not what their facts make, the last was found at ', 'what the verifier has found');
+DELETE FROM vigil.rollup_differences;
+SELECT pg_temp.well('cells', 'nothing');
 
 -- Partitions
 SELECT partition AS present, starts_at AS from_time, ends_at AS to_time FROM vigil.partitions WHERE parent = 'events' AND starts_at <= now() AND ends_at > now() \gset
