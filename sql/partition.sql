@@ -104,37 +104,33 @@ $$;
 COMMENT ON FUNCTION vigil.covered_times(text) IS
   'Times for which a fact table needs no partition: it has one, or facts of that time were retired.';
 
+CREATE OR REPLACE FUNCTION vigil.partition_gaps(
+    width text, starts_at timestamptz, ends_at timestamptz, covered tstzmultirange)
+  RETURNS TABLE (starts_at timestamptz, ends_at timestamptz)
+  LANGUAGE sql STABLE STRICT ROWS 10 SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  -- Another width may have left partitions that cover a part of a slot.
+  SELECT lower(gap), upper(gap)
+  FROM generate_series(vigil.partition_start($1, $2) AT TIME ZONE 'UTC', $3 AT TIME ZONE 'UTC', ('1 ' || $1)::interval) AS slot,
+       LATERAL unnest(tstzmultirange(tstzrange(slot AT TIME ZONE 'UTC', vigil.partition_next($1, slot AT TIME ZONE 'UTC'))) - covered) AS gap
+  ORDER BY 1
+$$;
+COMMENT ON FUNCTION vigil.partition_gaps(text, timestamptz, timestamptz, tstzmultirange) IS
+  'Days, weeks or months from that of starts_at to that of ends_at, as far as the covered times leave them.';
+
 CREATE OR REPLACE FUNCTION vigil.missing_partitions(
     for_parent text DEFAULT NULL, at timestamptz DEFAULT now())
   RETURNS TABLE (parent text, partition text, starts_at timestamptz, ends_at timestamptz)
-  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vigil, pg_temp
+  LANGUAGE sql STABLE SET search_path = pg_catalog, vigil, pg_temp
 AS $$
-DECLARE
-  policy vigil.partition_policy;
-  slot timestamptz;
-  slot_end timestamptz;
-  covered tstzmultirange;
-BEGIN
-  FOR policy IN
-    SELECT * FROM vigil.partition_policy p WHERE p.enabled AND (for_parent IS NULL OR p.parent = for_parent)
-    ORDER BY p.parent
-  LOOP
-    parent := policy.parent;
-    covered := coalesce((SELECT range_agg(tstzrange(c.starts_at, c.ends_at)) FROM vigil.covered_times(policy.parent) c), '{}');
-    slot := vigil.partition_start(policy.width, at - policy.past);
-    WHILE slot <= at + policy.ahead LOOP
-      slot_end := vigil.partition_next(policy.width, slot);
-      -- Another width may have left partitions that cover a part of the slot: fill the gaps.
-      FOR starts_at, ends_at IN
-        SELECT lower(gap), upper(gap) FROM unnest(tstzmultirange(tstzrange(slot, slot_end)) - covered) AS gap
-      LOOP
-        partition := vigil.partition_name(policy.parent, policy.width, starts_at);
-        RETURN NEXT;
-      END LOOP;
-      slot := slot_end;
-    END LOOP;
-  END LOOP;
-END $$;
+  SELECT p.parent, vigil.partition_name(p.parent, p.width, g.starts_at), g.starts_at, g.ends_at
+  FROM vigil.partition_policy p,
+       LATERAL (SELECT coalesce(range_agg(tstzrange(c.starts_at, c.ends_at)), '{}') AS times
+                FROM vigil.covered_times(p.parent) c) AS covered,
+       LATERAL vigil.partition_gaps(p.width, at - p.past, at + p.ahead, covered.times) g
+  WHERE p.enabled AND (for_parent IS NULL OR p.parent = for_parent)
+  ORDER BY p.parent, g.starts_at
+$$;
 COMMENT ON FUNCTION vigil.missing_partitions(text, timestamptz) IS
   'Partitions that the policy wants and that do not exist: what vigil.maintain_partitions() would make.';
 

@@ -175,14 +175,25 @@ AS $$
          ELSE
            (SELECT 'partition ' || o.inhrelid::regclass || ' that is half detached' FROM pg_inherits o
             WHERE o.inhparent = i.inhparent AND o.inhdetachpending LIMIT 1) END
-  FROM vigil.retired_partitions r
-  JOIN pg_inherits i ON i.inhrelid = to_regclass(format('vigil.%I', r.partition))
+  FROM (SELECT o.parent, o.partition, to_regclass(format('vigil.%I', o.partition)) AS target, o.closed_at, o.starts_at
+        FROM vigil.retired_partitions o WHERE o.detached_at IS NULL
+        UNION ALL
+        SELECT d.parent, d.name, to_regclass(d.name), d.due_at, d.starts_at
+        FROM vigil.detached_tables d WHERE d.detached_at IS NULL) r
+  JOIN pg_inherits i ON i.inhrelid = r.target
   JOIN pg_partitioned_table t ON t.partrelid = i.inhparent
-  WHERE r.detached_at IS NULL
   ORDER BY i.inhdetachpending DESC, r.closed_at, r.starts_at, r.parent
 $$;
 COMMENT ON FUNCTION vigil.closed_partitions() IS
-  'For vigil.retire_partitions: partitions that are closed and still attached, half or whole, in the order in which they go; and what one has to wait for.';
+  'For vigil.retire_partitions: partitions that are closed and still attached, half or whole, of the fact tables and of managed ones, in the order in which they go; and what one has to wait for.';
+
+CREATE OR REPLACE FUNCTION vigil.note_problem(parent text, partition text, problem text) RETURNS void
+  LANGUAGE sql VOLATILE SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  UPDATE vigil.retired_partitions r SET problem = $3 WHERE r.parent = $1 AND r.partition = $2;
+  UPDATE vigil.detached_tables d SET problem = $3 WHERE d.parent = $1 AND d.name = $2
+$$;
+COMMENT ON FUNCTION vigil.note_problem(text, text, text) IS 'For vigil.retire_partitions: notes why a closed partition is not detached yet.';
 
 CREATE OR REPLACE FUNCTION vigil.settle_detached() RETURNS bigint
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET lock_timeout = '30ms'
@@ -214,6 +225,8 @@ BEGIN
       WHERE r.parent = old.parent AND r.partition = old.partition;
     END;
   END LOOP;
+  UPDATE vigil.detached_tables d SET detached_at = clock_timestamp(), problem = NULL
+  WHERE d.detached_at IS NULL AND NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = to_regclass(d.name));
   RETURN settled;
 END $$;
 COMMENT ON FUNCTION vigil.settle_detached() IS
@@ -244,8 +257,7 @@ BEGIN
       END;
       PERFORM vigil.pause_briefly();
     END LOOP;
-    UPDATE vigil.retired_partitions r SET problem = 'waits for ' || waits
-    WHERE r.parent = old.parent AND r.partition = old.partition;
+    PERFORM vigil.note_problem(old.parent, old.partition, 'it waits for ' || waits);
     RAISE WARNING 'partition % was not detached: it waits for %', old.partition, waits
       USING HINT = 'The next run tries again.';
   END LOOP;
@@ -275,11 +287,10 @@ CREATE OR REPLACE FUNCTION vigil.note_detach(target oid, failure text) RETURNS v
 AS $$
 BEGIN
   PERFORM vigil.settle_detached();
-  UPDATE vigil.retired_partitions r
-  SET problem = failure || '; it waits for ' || coalesce(c.waits_for, vigil.lock_holders(ARRAY[c.table_of_parent, c.table_of_partition]))
+  PERFORM vigil.note_problem(c.parent, c.partition, failure || '; it waits for ' ||
+    coalesce(c.waits_for, vigil.lock_holders(ARRAY[c.table_of_parent, c.table_of_partition])))
   FROM vigil.closed_partitions() c
-  WHERE note_detach.failure IS NOT NULL AND c.table_of_partition = note_detach.target
-    AND r.parent = c.parent AND r.partition = c.partition;
+  WHERE note_detach.failure IS NOT NULL AND c.table_of_partition = note_detach.target;
   IF NOT EXISTS (SELECT FROM vigil.closed_partitions()) THEN
     -- There may be more to retire.
     UPDATE vigil.job_state s SET next_run_at = least(s.next_run_at, clock_timestamp())
@@ -440,6 +451,9 @@ DECLARE
 BEGIN
   -- Never both in one transaction: what cannot be dropped must not undo what was made.
   SELECT count(*) INTO made FROM vigil.maintain_partitions();
+  IF made = 0 THEN
+    made := vigil.keep_managed_tables();
+  END IF;
   IF made > 0 THEN
     RETURN made;
   END IF;

@@ -23,9 +23,11 @@ extern "C" {
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_database.h"
 #include "catalog/pg_enum.h"
 #include "catalog/pg_extension.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/dbcommands.h"
 #include "commands/defrem.h"
@@ -112,6 +114,14 @@ inline void insert_index_tuples(ResultRelInfo* table, TupleTableSlot* slot, ESta
   ExecInsertIndexTuples(table, slot, estate, false, false, nullptr, NIL, false);
 #else
   ExecInsertIndexTuples(table, slot, estate, false, false, nullptr, NIL);
+#endif
+}
+
+inline bool owns_table(Oid table, Oid role) {
+#if PG_VERSION_NUM >= 160000
+  return object_ownercheck(RelationRelationId, table, role);
+#else
+  return pg_class_ownercheck(table, role);
 #endif
 }
 

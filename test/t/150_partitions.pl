@@ -44,7 +44,8 @@ $one->(qq{SELECT vigil.track_event(jsonb_build_object('moduleId', '$m', 'eventTy
 $one->(q{ALTER SYSTEM SET vigil.workers = on});
 $one->(q{SELECT pg_reload_conf()});
 $until->('SELECT NOT EXISTS (SELECT FROM vigil.dirty)') or die;
-my $cells = q{SELECT resolution, bucket, subject, cell::text FROM vigil.cells WHERE resolution <> 'minute' AND bucket < date_trunc('day', now(), 'UTC') - interval '1 day' ORDER BY 1, 2, 3};
+my $settled = $one->(q{SELECT date_trunc('day', now(), 'UTC') - interval '1 day'});
+my $cells = "SELECT resolution, bucket, subject, cell::text FROM vigil.cells WHERE resolution <> 'minute' AND bucket < '$settled' ORDER BY 1, 2, 3";
 my $before = $one->($cells);
 
 # --- Beside readers and writers -------------------------------------------------------------------
@@ -64,7 +65,14 @@ my $writers;
 	$writers = IPC::Run::start([ 'pgbench', '-n', '-c', 4, '-j', 1, '-R', 200, '-T', 600, '-f', write_script('writer', $insert, $late), $db ],
 		'<', \undef, '>', \my $output, '2>', \my $errors);
 }
-$until->(q{SELECT count(*) = 2 FROM pg_stat_activity WHERE application_name = 'reader' AND wait_event = 'PgSleep'}) or die;
+# A table of a user, with a reader and a writer of its own.
+$one->(q{CREATE ROLE shopkeeper; CREATE SCHEMA shop AUTHORIZATION shopkeeper; SET ROLE shopkeeper;
+  CREATE TABLE shop.sales (at timestamptz NOT NULL, n integer) PARTITION BY RANGE (at); RESET ROLE;
+  SELECT vigil.manage_table('shop.sales', 'day', '1 day', past => '5 days')});
+$keep->();
+push @sessions, start_psql($node, $db, write_script('buyer', q{SET application_name = 'reader';}, (q{SELECT count(*), pg_sleep(3) FROM shop.sales;}) x 1000)),
+  start_psql($node, $db, write_script('seller', q{SET application_name = 'writer';}, (q{INSERT INTO shop.sales VALUES (now(), 1); SELECT pg_sleep(0.01);}) x 20000));
+$until->(q{SELECT count(*) = 3 FROM pg_stat_activity WHERE application_name = 'reader' AND wait_event = 'PgSleep'}) or die;
 $until->(q{SELECT count(*) > 50 FROM vigil.events WHERE event_name = 'new'}) or die;
 
 $one->(q{UPDATE vigil.partition_policy SET ahead = '20 days'});
@@ -75,12 +83,15 @@ $one->(q{CREATE SCHEMA archive; UPDATE vigil.partition_policy SET retention = '8
 ok($until->(q{SELECT count(*) > 0 FROM vigil.preview_retention() WHERE goes}), 'issue 5: old ones may go');
 # What is near is marked all the time, and is rolled up.
 my $goes = $one->('SELECT count(*) FROM vigil.preview_retention() WHERE goes');
+$one->(q{SELECT vigil.manage_table('shop.sales', 'day', '9 days', retention => '2 days', grace => '0')});
 $one->(q{SELECT vigil.resume_job('maintain_partitions')});
-ok($until->("SELECT count(*) = $goes AND bool_and(detached_at IS NOT NULL) FROM vigil.retired_partitions"),
+ok($until->("SELECT count(*) >= $goes AND bool_and(detached_at IS NOT NULL) FROM vigil.retired_partitions"),
 	'issue 5: they are detached beside readers of three seconds, by a worker');
 ok($until->('SELECT bool_and(finished_at IS NOT NULL) FROM vigil.retired_partitions'), 'issue 5: then dropped, or moved');
 is($one->(q{SELECT bool_and((to_regclass('archive.' || partition) IS NOT NULL) = (parent = 'events')) AND bool_and(to_regclass('vigil.' || partition) IS NULL)
   FROM vigil.retired_partitions}), 't', 'issue 5: events to the archive');
+ok($until->(q{SELECT count(*) = 12 AND NOT EXISTS (SELECT FROM vigil.detached_tables) FROM vigil.managed_partitions}),
+	'issue 5: those of a table of a user are made, detached and dropped');
 $one->(q{SELECT vigil.pause_job('maintain_partitions')});
 $writers->signal('INT');
 $writers->finish;
@@ -146,6 +157,19 @@ $holder->quit;
 $keep->();
 is($one->(q{SELECT bool_and(finished_at IS NOT NULL) FROM vigil.retired_partitions}), 't', 'issue 5: then the job detaches it itself');
 is($one->($cells), $before, 'S0-118: cells of what went are as before');
+
+# --- A dump ----------------------------------------------------------------------------------------
+
+my $policies = q{SELECT to_jsonb(m) FROM vigil.managed_tables m};
+my $dump = "$PostgreSQL::Test::Utils::tmp_check/partitions.sql";
+$one->('CREATE DATABASE copy');
+$node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr($db) ], 'a dump');
+$node->command_ok([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d', $node->connstr('copy') ], 'restores');
+is($node->safe_psql('copy', $policies), $one->($policies), 'issue 5: a dump takes the policies along');
+$node->safe_psql('copy', q{SELECT vigil.manage_table('shop.sales', 'day', '12 days')});
+$node->safe_psql('copy', q{CALL vigil.run_job('maintain_partitions')});
+is($node->safe_psql('copy', 'SELECT count(*), max(problem) FROM vigil.managed_partitions JOIN vigil.managed_tables ON name = parent'), '15|',
+	'issue 5: and the keeper goes on');
 
 $node->stop;
 done_testing();
