@@ -115,16 +115,22 @@ struct JsonValue {
   const void* container = nullptr;  // kObject, kArray
 };
 
-// A value that passed its checks. Text views are as long-lived as their source.
+// A value that passed its checks: the member that its column has. Text views are as long-lived as
+// their source; the text of an absent value is empty.
 struct Field {
+  constexpr Field() noexcept : text() {}
+
   bool present = false;
-  bool boolean = false;
-  double number = 0;
-  std::int64_t integer = 0;  // kBigint, kInteger; kTime: microseconds since the Unix epoch
-  Uuid uuid{};
-  std::string_view text;
-  const void* container = nullptr;
+  union {
+    std::string_view text;
+    Uuid uuid;
+    double number;
+    std::int64_t integer;  // kBigint, kInteger; kTime: microseconds since the Unix epoch
+    bool boolean;
+    const void* container;
+  };
 };
+static_assert(sizeof(Field) == 24);
 
 // Why an item cannot be stored.
 struct Rejection {

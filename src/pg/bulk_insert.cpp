@@ -45,12 +45,15 @@ BulkInsert::BulkInsert(Relation relation)
     : relation_(relation),
       estate_(CreateExecutorState()),
       result_(makeNode(ResultRelInfo)),
+      columns_(nullptr),
       rows_(GenerationContextCreate(estate_->es_query_cxt, "vigil rows", ALLOCSET_DEFAULT_SIZES)),
       command_(GetCurrentCommandId(true)) {
   const MemoryContext caller = MemoryContextSwitchTo(estate_->es_query_cxt);
   // Not in a range table: only messages would name the columns of one.
   InitResultRelInfo(result_, relation_, 0, nullptr, 0);
   ExecOpenIndices(result_, false);
+  // A copy is not counted for each slot.
+  columns_ = CreateTupleDescCopy(RelationGetDescr(relation_));
   MemoryContextSwitchTo(caller);
   next_slot();
 }
@@ -58,7 +61,7 @@ BulkInsert::BulkInsert(Relation relation)
 void BulkInsert::next_slot() {
   if (slots_[count_] != nullptr) return;
   const MemoryContext caller = MemoryContextSwitchTo(estate_->es_query_cxt);
-  slots_[count_] = table_slot_create(relation_, nullptr);
+  slots_[count_] = MakeSingleTupleTableSlot(columns_, table_slot_callbacks(relation_));
   MemoryContextSwitchTo(caller);
 }
 
@@ -85,8 +88,6 @@ void BulkInsert::flush() {
 
 void BulkInsert::finish() {
   if (count_ > 0) flush();
-  for (TupleTableSlot* slot : slots_)
-    if (slot != nullptr) ExecDropSingleTupleTableSlot(slot);
   ExecCloseIndices(result_);
   FreeExecutorState(estate_);
   CommandCounterIncrement();

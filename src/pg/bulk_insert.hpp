@@ -38,6 +38,7 @@ class BulkInsert {
   Relation relation_;
   EState* estate_;
   ResultRelInfo* result_;
+  TupleDesc columns_;
   MemoryContext rows_;
   CommandId command_;
   int count_ = 0;

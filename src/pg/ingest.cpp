@@ -21,10 +21,6 @@ Datum empty_json() {
   });
 }
 
-void default_json(Field& field) {
-  if (!field.present) set_json(field, empty_json());
-}
-
 void default_text(Field& field, std::string_view text) {
   if (!field.present && !text.empty()) set_text(field, text);
 }
@@ -167,6 +163,12 @@ void Ingest::hide_person(Field& ip, Field& user) {
     const Digest digest = hmac_sha256(secret_key(), user.text);
     user.text = texts_.keep(to_hex(digest).substr(0, 32));
   }
+}
+
+void Ingest::default_json(Field& field) {
+  if (field.present) return;
+  if (!empty_.present) set_json(empty_, empty_json());
+  field = empty_;
 }
 
 std::optional<Rejection> Ingest::add_event(Row&& row) {

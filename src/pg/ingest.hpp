@@ -20,6 +20,8 @@ class Texts {
     return {copy, text.size()};
   }
 
+  std::pmr::memory_resource* resource() { return &arena_; }
+
  private:
   std::pmr::monotonic_buffer_resource arena_;
 };
@@ -89,6 +91,7 @@ class Ingest {
   void hide_person(Field& ip, Field& user);
   std::string_view secret_key();
   void set_now(Field& time) const;
+  void default_json(Field& field);
   void write_rejected();
   void write_releases();
   void set_fingerprint(Row& row, std::span<const std::string_view> parts);
@@ -103,6 +106,7 @@ class Ingest {
   std::pmr::vector<RejectedItem> rejected_;
   std::pmr::vector<Release> releases_;
   std::string_view secret_;
+  Field empty_;  // the object without members, once it was needed
 };
 
 // A vigil.ingest_result.
