@@ -33,7 +33,8 @@ SELECT size, i / size AS batch, jsonb_agg(to_jsonb(s) - 'i' ORDER BY i) AS event
        'INSERT INTO plain (module_id, site_id, event_type, event_name, duration_ms, session_id, country_code, '
        'page_path, user_agent, created_at, payload, metadata) VALUES '
        || string_agg(format('(%L,%L,%L,%L,%s,%L,%L,%L,%L,%L,%L,%L)', module_id, site_id, event_type, event_name, duration_ms,
-                            session_id, country_code, page_path, user_agent, created_at, payload, metadata), ',' ORDER BY i) AS literal
+                            session_id, country_code, page_path, user_agent, created_at, payload, metadata), ',' ORDER BY i) AS literal,
+       format('SELECT vigil.track_batch(%L)', jsonb_agg(to_jsonb(s) - 'i' ORDER BY i)) AS tracked
 FROM sample s, (VALUES (100), (1000)) AS b (size) GROUP BY 1, 2;
 CREATE INDEX ON batches (size, batch);
 
@@ -73,7 +74,7 @@ CREATE PROCEDURE track_literals(wanted integer) LANGUAGE plpgsql AS $$
 DECLARE b record;
 BEGIN
   FOR b IN SELECT batch FROM batches WHERE size = wanted ORDER BY batch LOOP
-    EXECUTE (SELECT format('SELECT vigil.track_batch(%L::jsonb)', events) FROM batches WHERE size = wanted AND batch = b.batch);
+    EXECUTE (SELECT tracked FROM batches WHERE size = wanted AND batch = b.batch);
     COMMIT;
   END LOOP;
 END $$;

@@ -10,6 +10,17 @@ CREATE OR REPLACE FUNCTION vigil.track_batch(events jsonb) RETURNS vigil.ingest_
 COMMENT ON FUNCTION vigil.track_batch(jsonb) IS
   'Stores an array of events as vigil.track_event does; a bad one goes to vigil.rejected with its reason and the others are stored.';
 
+CREATE OR REPLACE FUNCTION vigil.track_batch(events text) RETURNS vigil.ingest_result
+  LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
+  AS 'MODULE_PATHNAME', 'vigil_track_batch_text';
+COMMENT ON FUNCTION vigil.track_batch(text) IS
+  'The same for JSON text, read without jsonb: what jsonb refuses is repaired or refused item by item, also a batch that was cut off.';
+
+CREATE OR REPLACE FUNCTION vigil.track_batch(events bytea) RETURNS vigil.ingest_result
+  LANGUAGE c STRICT SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
+  AS 'MODULE_PATHNAME', 'vigil_track_batch_bytes';
+COMMENT ON FUNCTION vigil.track_batch(bytea) IS 'The same for the bytes of a request body, plain or gzip.';
+
 CREATE OR REPLACE FUNCTION vigil.track_columns(
     module_id uuid, created_at timestamptz[], event_type text[], event_name text[], subject text[] DEFAULT NULL,
     duration_ms double precision[] DEFAULT NULL, success boolean[] DEFAULT NULL, status text[] DEFAULT NULL,

@@ -3,7 +3,8 @@ CREATE OR REPLACE FUNCTION vigil.grant_ingest(role regrole) RETURNS void
 AS $$
 BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA vigil TO %s', role);
-  EXECUTE format('GRANT EXECUTE ON FUNCTION vigil.track_event(jsonb), vigil.track_batch(jsonb), vigil.track_columns, '
+  EXECUTE format('GRANT EXECUTE ON FUNCTION vigil.track_event(jsonb), vigil.track_batch(jsonb), '
+                 'vigil.track_batch(text), vigil.track_batch(bytea), vigil.track_columns, '
                  'vigil.track_error(jsonb), vigil.capture_sentry(uuid, text), '
                  'vigil.capture_sentry(uuid, bytea), vigil.track_async(jsonb), '
                  'vigil.capture_exception(text, text, text, text, text, uuid, jsonb, jsonb, text, text, text, '

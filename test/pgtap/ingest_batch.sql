@@ -1,7 +1,7 @@
 -- vigil.track_batch: bad items are rejected with their reason and nothing else is lost.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(43);
+SELECT plan(66);
 
 -- Counts ------------------------------------------------------------------------------------------
 
@@ -78,7 +78,7 @@ SELECT isnt_empty($$SELECT FROM vigil.rejected WHERE hint LIKE 'Send RFC 3339%'$
 
 -- Arguments that are no batch -----------------------------------------------------------------------
 
-SELECT throws_ok(format('SELECT vigil.track_batch(%L)', argument), state, NULL, 'S0-28: ' || what || ' is refused with ' || state)
+SELECT throws_ok(format('SELECT vigil.track_batch(%L::jsonb)', argument), state, NULL, 'S0-28: ' || what || ' is refused with ' || state)
 FROM (VALUES ('an object', '{}', '22023'), ('a text', '"[]"', '22023'), ('a number', '5', '22023'), ('JSON null', 'null', '22023'),
              ('truncated JSON', '[{"a": 1}', '22P02'), ('an escaped NUL', '["\u0000"]', '22P05'),
              ('a lone surrogate', '["\udc00"]', '22P02'),
@@ -161,6 +161,71 @@ SELECT is(vigil.track_batch((SELECT jsonb_agg(pg_temp.event(jsonb_build_object(
     FROM generate_series(1, 600) AS n)), ROW(600, 0, 0, 0)::vigil.ingest_result, 'D-08: events of two modules in one batch');
 SELECT results_eq('SELECT module_id, count(*) FROM vigil.dirty GROUP BY 1 ORDER BY 1',
   format('VALUES (%L::uuid, 3::bigint), (%L, 3)', :m1, :m2), 'D-08: leave one mark for each module and minute');
+
+-- Text and bytes --------------------------------------------------------------------------------------
+
+DELETE FROM vigil.events;
+DELETE FROM vigil.rejected;
+-- What becomes of a text and of the same text as jsonb, each in empty tables.
+CREATE FUNCTION pg_temp.outcome(counts vigil.ingest_result) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+  found jsonb;
+BEGIN
+  SELECT jsonb_build_object('counts', counts::text,
+    'events', (SELECT jsonb_agg(to_jsonb(e) - 'id' ORDER BY to_jsonb(e) - 'id') FROM vigil.events e),
+    'rejected', (SELECT jsonb_agg(jsonb_build_array(position, module_id, sqlstate, reason, hint) ORDER BY position) FROM vigil.rejected)) INTO found;
+  DELETE FROM vigil.events;
+  DELETE FROM vigil.rejected;
+  DELETE FROM vigil.received_ids;
+  RETURN found;
+END $$;
+CREATE TEMP TABLE texts (what text, batch text);
+INSERT INTO texts VALUES
+  ('bad items of every kind', (SELECT jsonb_agg(item ORDER BY position)::text FROM bad)),
+  ('nothing', ' [ ] '),
+  ('odd white space', E'\n[\t{ "moduleId" : "11111111-1111-4111-8111-111111111111" ,\r\n"eventType":"render","eventName" : "e" }\n,\n 7 ]\n'),
+  ('escapes', $$[{"moduleId": "11111111-1111-4111-8111-111111111111", "eventType": "render", "event\u004eame": "\"\\\/\b\f\n\r\t \u00fc\u20ac\ud83d\ude00 ü€😀",
+    "sess\u0069on_id": "[{,\"", "k\"ey": {"\u0061": ["\u0062", "}"]}}]$$),
+  ('repeated keys', $$[{"moduleId": "22222222-2222-4222-8222-222222222222", "moduleId": "11111111-1111-4111-8111-111111111111", "eventType": "render",
+    "eventName": "e", "duration": 1, "durationMs": 2, "duration_ms": 3, "durationMs": 4, "x": 1, "x": {"y": 1, "y": 2}}]$$),
+  ('numbers', (SELECT '[' || string_agg(format($f${"moduleId": "11111111-1111-4111-8111-111111111111", "eventType": "render", "eventName": "e",
+      "value": %1$s, "status": %1$s, "unit": "%2$s", "memoryUsageKb": %1$s, "timestamp": %1$s, "kept": %1$s}$f$, n, i), ',') || ']'
+    FROM unnest('{0,-0,1,-1,1.50,-0.0,1e2,1E+2,12e-1,0.1e-5,9007199254740993,1763631000,1763631000123,123456789012345678901234567890,1e308,1e309,1e-400}'::text[])
+      WITH ORDINALITY AS t (n, i))),
+  ('ids, addresses and people', $$[{"moduleId": "11111111-1111-4111-8111-111111111111", "eventType": "api_call", "eventName": "e", "id": "a", "ip": "203.0.113.7",
+    "userId": 17, "payload": {"endpoint": "/a", "statusCode": 500, "note": "from 198.51.100.7"}, "metadata": {"device": "tablet"}, "remote": {"ip": "198.51.100.7"}},
+    {"moduleId": "11111111-1111-4111-8111-111111111111", "eventType": "x", "eventName": "e", "id": "a"}]$$);
+CREATE TEMP TABLE outcomes AS SELECT what, 'text' AS way, pg_temp.outcome(vigil.track_batch(batch)) AS outcome FROM texts;
+INSERT INTO outcomes SELECT what, 'bytes', pg_temp.outcome(vigil.track_batch(convert_to(batch, 'UTF8'))) FROM texts;
+INSERT INTO outcomes SELECT what, 'jsonb', pg_temp.outcome(vigil.track_batch(batch::jsonb)) FROM texts;
+SELECT is(t.outcome, j.outcome, 'S0-28: text is stored and refused as its jsonb: ' || what)
+FROM outcomes t JOIN outcomes j USING (what) WHERE t.way = 'text' AND j.way = 'jsonb' ORDER BY what COLLATE "C";
+SELECT is_empty($$SELECT what FROM outcomes b JOIN outcomes t USING (what) WHERE b.way = 'bytes' AND t.way = 'text' AND b.outcome <> t.outcome$$, 'S0-28: so are bytes');
+
+SELECT is(pg_temp.outcome(vigil.track_batch($$[{"moduleId": "11111111-1111-4111-8111-111111111111", "eventType": "render", "eventName": "a\u0000b\ud800c\udc00"}]$$))
+  #>> '{events,0,event_name}', U&'a\FFFDb\FFFDc\FFFD', 'D-74: NUL and lone surrogates, which jsonb refuses, become U+FFFD');
+SELECT is(pg_temp.outcome(vigil.track_batch(convert_to($$[{"moduleId": "11111111-1111-4111-8111-111111111111", "eventType": "render", "eventName": "$$, 'UTF8')
+  || '\xff00'::bytea || convert_to('"}]', 'UTF8'))) #>> '{events,0,event_name}', U&'\FFFD\FFFD', 'D-74: so do bytes that are no text');
+SELECT is(pg_temp.outcome(vigil.track_batch(format('[%s, {"a" 1}, {"n": 1e99999}, %1$s, , {"a": [}, %1$s', pg_temp.event()))) - 'events',
+  '{"counts": "(3,0,5,0)", "rejected": [[2, null, "22032", "the item is no JSON: a colon is expected, at byte 6", null],
+    [3, null, "22032", "the item is no JSON: number out of range, at byte 7", null], [5, null, "22032", "the item is no JSON: the text ends too early, at byte 1", null],
+    [6, null, "22032", "the item is no JSON: a value is expected, at byte 8", null], [8, null, "22032", "the batch is no JSON: the text ends too early", null]]}',
+  'D-74: items that are no JSON are refused one by one, as is the missing end');
+SELECT is(pg_temp.outcome(vigil.track_batch(format('[%s, {"moduleId": "111', pg_temp.event()))) - 'events',
+  '{"counts": "(1,0,1,0)", "rejected": [[2, null, "22032", "the item is no JSON: a string does not end, at byte 18", null]]}',
+  'D-74: of a batch that was cut off the whole items are stored');
+SELECT is(pg_temp.outcome(vigil.track_batch(format('[%s] []', pg_temp.event()))) #>> '{rejected,0,3}', 'the batch is no JSON: text follows the value', 'D-74: what follows it is told');
+SELECT throws_ok(format('SELECT vigil.track_batch(%L::text)', argument), '22023', 'argument of vigil.track_batch() must be a JSON array', 'S0-28: ' || what || ' is refused as text')
+FROM (VALUES ('an object', '{}'), ('a text', '"[]"'), ('a number', '5'), ('nothing', ''), ('white space', ' ')) AS t (what, argument);
+SET vigil.max_batch_items = 2;
+SELECT throws_ok($$SELECT vigil.track_batch('[1, 2, 3]'::text)$$, '54000', 'batch has 3 items, the limit is 2', 'C-16: vigil.max_batch_items is the limit of text, too');
+RESET vigil.max_batch_items;
+SELECT is((vigil.track_batch((repeat('[', 100000))::text)).rejected, 1, 'S0-28: nesting without end is refused as an item');
+-- printf '[{"moduleId": "11111111-1111-4111-8111-111111111111", "eventType": "render", "eventName": "zipped"}]' | gzip -9n
+\set zipped '''\\x1f8b08000000000002ff8bae56cacd4f29cd49f54c51b252503284025d306102222c605c1850d251504a2d4bcd2b09a92c4805692a4acd4b492d820bfb25e68285ab320b0a5253946a630107ed09dc64000000'''
+SELECT is(vigil.track_batch(:zipped::bytea), ROW(1, 0, 0, 0)::vigil.ingest_result, 'D-74: a compressed body');
+SELECT is((vigil.track_batch(substr(:zipped::bytea, 1, 60))).rejected >= 1, true, 'D-74: and one that was cut off');
+SELECT isnt_empty($$SELECT FROM vigil.rejected WHERE sqlstate = '22P03' AND reason LIKE 'compressed body: %'$$, 'D-74: which is told');
 
 SELECT * FROM finish();
 ROLLBACK;
