@@ -21,15 +21,17 @@ CREATE OR REPLACE FUNCTION vigil.mark_truncated() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
 AS $$
 BEGIN
-  -- Every minute that had a fact has a minute cell, an hour cell or a mark. Of an hour the last minute is
-  -- marked too: where the clocks of a zone are half an hour off, it belongs to another day than the first.
+  -- Every minute that had a fact has a minute cell, or its hour has a cell or a mark. Of an hour the last minute
+  -- is marked too: where the clocks of a zone are half an hour off, it belongs to another day than the first.
   -- What no partition holds any more was not truncated: its cells are all that is left of it.
   INSERT INTO vigil.dirty (module_id, minute)
   SELECT DISTINCT c.module_id, m.minute
   FROM vigil.partitions p
-  JOIN vigil.cells c ON c.resolution IN ('minute', 'hour') AND c.bucket >= p.starts_at AND c.bucket < p.ends_at
-  CROSS JOIN LATERAL (VALUES (c.bucket),
-    (CASE WHEN c.resolution = 'hour' THEN c.bucket + interval '59 minutes' END)) AS m (minute)
+  JOIN (SELECT c.module_id, c.bucket, c.resolution = 'hour' AS whole FROM vigil.cells c WHERE c.resolution <> 'day'
+        UNION
+        SELECT d.module_id, date_trunc('hour', d.minute, 'UTC'), true FROM vigil.dirty d) c
+    ON c.bucket >= p.starts_at AND c.bucket < p.ends_at
+  CROSS JOIN LATERAL (VALUES (c.bucket), (CASE WHEN c.whole THEN c.bucket + interval '59 minutes' END)) AS m (minute)
   WHERE TG_TABLE_NAME IN (p.parent, p.partition) AND p.state = 'open' AND m.minute IS NOT NULL;
   RETURN NULL;
 END $$;

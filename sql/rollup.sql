@@ -409,10 +409,13 @@ BEGIN
       SELECT * INTO counts FROM vigil.roll_minutes(chunk.modules, chunk.firsts, chunk.lasts);
       facts_read := facts_read + counts.facts_now;
       facts_before := facts_before + counts.facts_before;
+      -- While marks are left in an hour, or a day, nobody reads its cells: whoever takes the last merges them.
       SELECT h.* INTO counts
       FROM (SELECT array_agg(t.module_id) AS modules, array_agg(t.hour) AS hours
             FROM (SELECT DISTINCT r.module_id, date_trunc('hour', r.first, 'UTC') AS hour
-                  FROM unnest(chunk.modules, chunk.firsts) AS r (module_id, first)) t) g,
+                  FROM unnest(chunk.modules, chunk.firsts) AS r (module_id, first)) t
+            WHERE NOT EXISTS (SELECT FROM vigil.dirty d WHERE d.module_id = t.module_id
+                              AND d.minute >= t.hour AND d.minute < t.hour + interval '1 hour')) g,
            LATERAL vigil.roll_hours(g.modules, g.hours) h;
       facts_read := facts_read + counts.facts_now;
       facts_before := facts_before + counts.facts_before;
@@ -434,10 +437,12 @@ BEGIN
   END IF;
 
   SELECT array_agg(t.module_id), array_agg(t.day) INTO modules, minutes
-  FROM (SELECT DISTINCT u.module_id, date_trunc('day', u.minute, z.time_zone) AS day
+  FROM (SELECT DISTINCT u.module_id, date_trunc('day', u.minute, z.time_zone) AS day, z.time_zone
         -- a zone's day may begin between the first and the last minute of an hour
         FROM unnest(touched_modules, touched_minutes) AS u (module_id, minute),
-             LATERAL vigil.time_zone_of(u.module_id) AS z (time_zone)) t;
+             LATERAL vigil.time_zone_of(u.module_id) AS z (time_zone)) t
+  WHERE NOT EXISTS (SELECT FROM vigil.dirty d WHERE d.module_id = t.module_id AND d.minute >= date_trunc('minute', t.day)
+                    AND d.minute < vigil.day_after(t.day, t.time_zone));
   PERFORM vigil.roll_days(modules, minutes);
   INSERT INTO vigil.rollup_turns (started_at, duration_ms, minutes, facts_read, facts_counted)
   VALUES (began, 1000 * extract(epoch FROM clock_timestamp() - began), done, facts_read, facts_read - facts_before);

@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 \ir include/recompute.sql
-SELECT plan(127);
+SELECT plan(131);
 
 -- Half a year of partitions around the clock changes of Berlin, and now.
 UPDATE vigil.partition_policy SET past = '400 days';
@@ -50,6 +50,15 @@ SELECT vigil.rollup(100000) \g /dev/null
 SELECT is_empty($$(SELECT c.module_id, c.resolution, c.bucket, c.version_id, c.event_type, c.subject, c.cell::text FROM vigil.cells c EXCEPT ALL SELECT * FROM cells)
   UNION ALL (SELECT * FROM cells EXCEPT ALL SELECT c.module_id, c.resolution, c.bucket, c.version_id, c.event_type, c.subject, c.cell::text FROM vigil.cells c)$$,
   'S0-57: run twice, every cell has the same bytes');
+SELECT bucket AS hour FROM vigil.cells_hour WHERE module_id = :m1 ORDER BY bucket LIMIT 1 \gset
+CREATE TEMP VIEW places AS SELECT c.ctid AS place FROM vigil.cells_hour c WHERE c.module_id = :m1 AND c.bucket = :'hour';
+CREATE TEMP TABLE places_before AS TABLE places;
+SELECT vigil.mark_dirty(:m1, :'hour', :'hour'::timestamptz + interval '2 minutes') \g /dev/null
+SELECT is(vigil.rollup(1), 1::bigint, 'issue 5: one of two marked minutes of an hour');
+SELECT set_eq('TABLE places', 'TABLE places_before', 'issue 5: the hour waits for the last of its marks');
+SELECT is_empty('SELECT pg_temp.differences()', 'S0-92: and is read from its minutes meanwhile');
+SELECT vigil.rollup() \g /dev/null
+SELECT is_empty('TABLE places INTERSECT TABLE places_before', 'issue 5: then it is merged');
 SELECT is_empty($$WITH one_by_one AS (
     SELECT m.module_id, r.version_id, r.event_type, r.subject, r.bucket, r.cell::text
     FROM (SELECT DISTINCT module_id FROM vigil.facts) m, LATERAL vigil.raw_cells(m.module_id, now() - interval '20 hours', now()) r),
