@@ -111,7 +111,14 @@ AS $$
     WHERE NOT pg_is_in_recovery()),
   served AS (
     SELECT max(a.backend_start) AS since FROM pg_stat_activity a
-    WHERE a.datname = current_database() AND a.backend_type = 'pg_vigil scheduler')
+    WHERE a.datname = current_database() AND a.backend_type = 'pg_vigil scheduler'),
+  -- Whoever has altered a job and not committed holds its row, without which it cannot begin.
+  held AS MATERIALIZED (
+    SELECT min(a.pid) AS pid, string_agg(format('; process %s holds rows of vigil.job_state, its transaction began at %s: %s', a.pid,
+                                                date_trunc('second', a.xact_start), left(a.query, 100)), '') AS by_whom
+    FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+    WHERE l.relation = 'vigil.job_state'::regclass AND l.mode IN ('RowShareLock', 'RowExclusiveLock') AND a.pid <> pg_backend_pid()
+      AND a.datname = current_database() AND a.state LIKE 'idle in transaction%')
   SELECT 'warning', 'vigil.pause_jobs', 'all jobs are paused', 'ALTER SYSTEM SET vigil.pause_jobs = off; SELECT pg_reload_conf();'
   WHERE current_setting('vigil.pause_jobs', true) = 'on'
   UNION ALL
@@ -150,9 +157,9 @@ AS $$
   SELECT CASE WHEN j.last_started_at IS NULL THEN 'warning' ELSE 'critical' END, j.name,
          CASE WHEN j.last_started_at IS NULL THEN format('job "%s" has never run', j.name)
               ELSE format('job "%s" has been due since %s, it last ran at %s', j.name, date_trunc('second', j.next_run_at),
-                          date_trunc('second', j.last_started_at)) END,
-         format('CALL vigil.run_job(%L);', j.name)
-  FROM job j, served
+                          date_trunc('second', j.last_started_at)) END || coalesce(held.by_whom, ''),
+         CASE WHEN held.pid IS NULL THEN format('CALL vigil.run_job(%L);', j.name) ELSE format('SELECT pg_terminate_backend(%s);', held.pid) END
+  FROM job j, served, held
   WHERE j.state NOT IN ('running', 'paused') AND served.since < now() - late_by
     AND CASE WHEN j.next_run_at > '-infinity' THEN j.next_run_at < now() - late_by ELSE true END
 $$;
