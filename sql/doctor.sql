@@ -273,6 +273,19 @@ AS $$
 $$;
 COMMENT ON FUNCTION vigil.check_retention(interval) IS 'Check of vigil.doctor(): what is older than its retention goes.';
 
+CREATE OR REPLACE FUNCTION vigil.check_managed_tables() RETURNS SETOF vigil.finding
+  LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  SELECT 'warning', m.name, format('partitions of %s cannot be looked after since %s: %s', m.name, date_trunc('second', m.problem_at), left(m.problem, 200)),
+         'Mend the cause, then CALL vigil.run_job(''maintain_partitions'');'
+  FROM vigil.managed_tables m WHERE m.problem IS NOT NULL
+  UNION ALL
+  SELECT 'warning', d.name, format('%s was to go at %s and is still there: %s', d.name, date_trunc('second', d.due_at), left(d.problem, 200)),
+         'Mend the cause, then CALL vigil.run_job(''maintain_partitions'');'
+  FROM vigil.detached_tables d WHERE d.problem IS NOT NULL
+$$;
+COMMENT ON FUNCTION vigil.check_managed_tables() IS 'Check of vigil.doctor(): tables of users are looked after.';
+
 CREATE OR REPLACE FUNCTION vigil.check_quarantine() RETURNS SETOF vigil.finding
   LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
 AS $$

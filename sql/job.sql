@@ -206,6 +206,7 @@ AS $$
     WHEN sqlstate = '53100' THEN 'The disk is full: free or add space; the job is tried again by itself.'
     WHEN sqlstate IN ('53200', '53400') THEN 'A limit of memory or of temporary files was reached: raise it, or let the job do less.'
     WHEN sqlstate IN ('55P03', '40P01') THEN 'Another transaction holds a lock: see SELECT vigil.strong_locks(); end it with pg_terminate_backend.'
+    WHEN sqlstate = '57014' AND job.step_timeout = '0' THEN 'It was cancelled, by somebody or by the statement_timeout of its session.'
     WHEN sqlstate = '57014' THEN format('A step may take %s: find out what it waited for, or SELECT vigil.alter_job(%L, step_timeout => interval %L);',
                                         job.step_timeout, job.name, 2 * job.step_timeout)
     WHEN sqlstate = '57P01' THEN 'Its process was ended, the server crashed, or the outcome could not be written: the log of the server tells which.'

@@ -2,7 +2,7 @@
 -- test/t/120_doctor.pl.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(63);
+SELECT plan(65);
 
 -- What is found in an area, as severity, subject and problem.
 CREATE FUNCTION pg_temp.found(wanted text) RETURNS text LANGUAGE sql AS $$
@@ -142,6 +142,16 @@ UPDATE vigil.retired_partitions SET problem = 'a view needs it' WHERE partition 
 SELECT pg_temp.finds('retention', '^warning events_y\w+: table vigil.events_y\w+ was closed at .*, but not dropped: a view needs it$', 'one that could not be dropped');
 UPDATE vigil.retired_partitions SET problem = NULL;
 SELECT pg_temp.well('retention', 'until it can');
+
+-- Tables of users
+INSERT INTO vigil.managed_tables (name, owner, problem, problem_at) VALUES ('shop.orders', 'shop', 'its owner may not create in schema "old"', now());
+INSERT INTO vigil.detached_tables (name, parent, starts_at, ends_at, bytes, finish_after, problem)
+VALUES ('shop.orders_y2025m01', 'shop.orders', '2025-01-01', '2025-02-01', 0, now(), 'export() said no');
+SELECT pg_temp.finds('managed_tables', '^warning shop.orders: partitions of shop.orders cannot be looked after since .*: its owner may not create in schema "old"\nwarning shop.orders_y2025m01: shop.orders_y2025m01 was to go at .* and is still there: export\(\) said no$',
+  'a table of a user that cannot be looked after');
+DELETE FROM vigil.managed_tables;
+DELETE FROM vigil.detached_tables;
+SELECT pg_temp.well('managed_tables', 'none');
 
 -- Quarantine
 SELECT vigil.track_event(pg_temp.event(jsonb_build_object('timestamp', now() - interval '70 days'))) \g /dev/null
