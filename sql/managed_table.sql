@@ -330,9 +330,50 @@ CREATE OR REPLACE FUNCTION vigil.grant_manage(role regrole) RETURNS void
 AS $$
 BEGIN
   EXECUTE format('GRANT USAGE ON SCHEMA vigil TO %s', role);
-  EXECUTE format('GRANT SELECT ON vigil.managed_partitions TO %s', role);
+  EXECUTE format('GRANT SELECT ON vigil.managed_partitions, vigil.partition_status TO %s', role);
   EXECUTE format('GRANT EXECUTE ON FUNCTION vigil.set_managed_table(regclass, jsonb), vigil.unmanage_table(regclass), '
                  'vigil.manage_table(regclass, text, interval, interval, interval, bigint, interval, interval, text, text) '
                  'TO %s', role);
 END $$;
 COMMENT ON FUNCTION vigil.grant_manage(regrole) IS 'Lets a role give its own partitioned tables to the keeper, and nothing else.';
+
+CREATE OR REPLACE VIEW vigil.partition_status AS
+WITH policy AS (
+  SELECT p.parent, p.width, p.ahead, p.past, p.enabled,
+         (SELECT string_agg(r.partition || ': ' || r.problem, '; ' ORDER BY r.starts_at)
+          FROM vigil.retired_partitions r WHERE r.parent = p.parent AND r.finished_at IS NULL AND r.problem IS NOT NULL) AS problem
+  FROM vigil.partition_policy p WHERE has_table_privilege('vigil.partitions', 'SELECT')
+  UNION ALL
+  SELECT m.name, m.width, m.ahead, m.past, true,
+         concat_ws('; ', m.problem, (SELECT string_agg(d.name || ': ' || d.problem, '; ' ORDER BY d.starts_at)
+                                     FROM vigil.detached_tables d WHERE d.parent = m.name AND d.problem IS NOT NULL))
+  FROM vigil.managed_tables m
+  WHERE EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass(m.name) AND pg_has_role(c.relowner, 'USAGE'))),
+part AS (
+  SELECT parent, starts_at, ends_at, estimated_rows, bytes, state FROM vigil.partitions
+  UNION ALL
+  SELECT parent, starts_at, ends_at, estimated_rows, bytes, state FROM vigil.managed_partitions),
+summed AS (
+  SELECT y.parent, y.width, y.ahead, y.past, y.enabled, nullif(y.problem, '') AS problem, count(p.parent) AS partitions,
+         count(*) FILTER (WHERE p.state <> 'open') AS leaving, coalesce(sum(p.estimated_rows), 0)::bigint AS estimated_rows,
+         coalesce(sum(p.bytes), 0)::bigint AS bytes, min(p.starts_at) AS first_time,
+         coalesce(range_agg(tstzrange(p.starts_at, p.ends_at)) FILTER (WHERE p.parent IS NOT NULL), '{}') AS covered
+  FROM policy y LEFT JOIN part p USING (parent) GROUP BY 1, 2, 3, 4, 5, 6)
+SELECT s.parent, s.partitions, s.leaving, s.estimated_rows, s.bytes, s.first_time,
+       (SELECT upper(r) FROM unnest(s.covered) AS r WHERE r @> now()) AS ready_until,
+       CASE WHEN s.enabled THEN (SELECT min(g.starts_at) FROM vigil.partition_gaps(s.width, now(), now() + s.ahead, s.covered) g) END AS next_missing,
+       s.problem,
+       CASE WHEN s.leaving > 0 THEN (SELECT pg_blocking_pids(a.pid) FROM pg_stat_activity a
+                                     WHERE a.datname = current_database() AND a.backend_type = 'pg_vigil detacher' LIMIT 1) END AS blocked_by
+FROM summed s;
+COMMENT ON VIEW vigil.partition_status IS 'One row for each table that the partition keeper looks after, of those that one may see: how much it holds, how far it is ready, and what is in the way.';
+COMMENT ON COLUMN vigil.partition_status.parent IS 'Fact table, or managed table with its schema.';
+COMMENT ON COLUMN vigil.partition_status.partitions IS 'Number of its partitions.';
+COMMENT ON COLUMN vigil.partition_status.leaving IS 'How many of them are closed or half detached.';
+COMMENT ON COLUMN vigil.partition_status.estimated_rows IS 'Rows at the last vacuum or analyze.';
+COMMENT ON COLUMN vigil.partition_status.bytes IS 'Size with indexes and TOAST, bytes.';
+COMMENT ON COLUMN vigil.partition_status.first_time IS 'First time that a partition holds.';
+COMMENT ON COLUMN vigil.partition_status.ready_until IS 'Until when partitions follow from now without a gap; null = there is none for now.';
+COMMENT ON COLUMN vigil.partition_status.next_missing IS 'First time from now on that the policy wants a partition for and that has none; null = nothing is missing.';
+COMMENT ON COLUMN vigil.partition_status.problem IS 'What could not be done the last time, and who was in the way.';
+COMMENT ON COLUMN vigil.partition_status.blocked_by IS 'Processes that the detacher waits for now.';

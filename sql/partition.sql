@@ -66,21 +66,30 @@ END $$;
 COMMENT ON FUNCTION vigil.index_partition(text, regclass) IS
   'Makes the key and the indexes of a partition: for a table that you fill and ATTACH yourself.';
 
-CREATE OR REPLACE FUNCTION vigil.create_partition(
-    parent text, partition text, starts_at timestamptz, ends_at timestamptz) RETURNS void
-  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+CREATE OR REPLACE FUNCTION vigil.refuse_retired(partition text, starts_at timestamptz, ends_at timestamptz) RETURNS void
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, vigil, pg_temp
 AS $$
 DECLARE
   retired text;
 BEGIN
   -- A fact there would have its hour recomputed from what is left, which is less than its cells tell.
   SELECT r.partition INTO retired FROM vigil.retired_partitions r
-  WHERE r.starts_at < create_partition.ends_at AND r.ends_at > create_partition.starts_at LIMIT 1;
+  WHERE r.starts_at < refuse_retired.ends_at AND r.ends_at > refuse_retired.starts_at LIMIT 1;
   IF FOUND THEN
     RAISE object_not_in_prerequisite_state USING
       MESSAGE = format('partition "%s" would hold times of "%s", whose facts were retired', partition, retired),
       HINT = format('SELECT vigil.restore_partition(%L) brings them back while their table exists.', retired);
   END IF;
+END $$;
+COMMENT ON FUNCTION vigil.refuse_retired(text, timestamptz, timestamptz) IS
+  'SQLSTATE 55000 if facts of the time were retired.';
+
+CREATE OR REPLACE FUNCTION vigil.create_partition(
+    parent text, partition text, starts_at timestamptz, ends_at timestamptz) RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+BEGIN
+  PERFORM vigil.refuse_retired(partition, starts_at, ends_at);
   -- ATTACH takes SHARE UPDATE EXCLUSIVE on the parent, which readers and writers do not notice;
   -- CREATE TABLE ... PARTITION OF would lock them out.
   EXECUTE format('CREATE TABLE vigil.%I (LIKE vigil.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS '
@@ -196,3 +205,98 @@ END $$;
 COMMENT ON FUNCTION vigil.ensure_partitions(text, timestamptz[]) IS
   'Makes partitions when the policy wants one for any of the times: how ingest works before the first maintenance.';
 
+CREATE OR REPLACE FUNCTION vigil.fill_partitions(parent text, from_time timestamptz, to_time timestamptz)
+  RETURNS TABLE (partition text, starts_at timestamptz, ends_at timestamptz)
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET lock_timeout = '2s'
+AS $$
+DECLARE
+  policy vigil.partition_policy;
+BEGIN
+  SELECT * INTO policy FROM vigil.partition_policy p WHERE p.parent = $1;
+  IF NOT FOUND THEN
+    RAISE undefined_object USING MESSAGE = format('table "%s" has no policy', coalesce($1, 'null')), HINT = 'See vigil.partition_policy.';
+  ELSIF NOT isfinite($2) OR NOT isfinite($3) OR $3 <= $2 THEN
+    RAISE invalid_parameter_value USING MESSAGE = format('no partitions lie from %s to %s', coalesce($2::text, 'null'), coalesce($3::text, 'null'));
+  END IF;
+  PERFORM pg_advisory_xact_lock(hashtextextended('vigil.maintain_partitions', 0));
+  FOR starts_at, ends_at IN
+    SELECT g.* FROM vigil.partition_gaps(policy.width, $2, $3 - interval '1 microsecond',
+      (SELECT coalesce(range_agg(tstzrange(c.starts_at, c.ends_at)), '{}') FROM vigil.covered_times($1) c)) g
+  LOOP
+    partition := vigil.partition_name(policy.parent, policy.width, starts_at);
+    PERFORM vigil.create_partition(policy.parent, partition, starts_at, ends_at);
+    RETURN NEXT;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION vigil.fill_partitions(text, timestamptz, timestamptz) IS
+  'Makes the partitions of a fact table that are missing from the day, week or month of from_time to that before to_time, and returns them; none where facts were retired.';
+
+CREATE OR REPLACE FUNCTION vigil.attach_partition(
+    parent text, target regclass, starts_at timestamptz, ends_at timestamptz) RETURNS bigint
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+DECLARE
+  facts constant regclass := to_regclass(format('vigil.%I', parent));
+  changes text[];
+  problem text;
+  definition text;
+  marks bigint;
+BEGIN
+  IF NOT EXISTS (SELECT FROM vigil.partition_policy p WHERE p.parent = attach_partition.parent) OR facts IS NULL THEN
+    RAISE undefined_table USING MESSAGE = format('"%s" is no fact table', coalesce(parent, 'null')), HINT = 'Give events or errors.';
+  ELSIF starts_at <> date_trunc('hour', starts_at, 'UTC') OR ends_at <> date_trunc('hour', ends_at, 'UTC') THEN
+    RAISE invalid_parameter_value USING MESSAGE = 'a partition must begin and end with an hour of UTC, or retention could never take it';
+  END IF;
+  PERFORM vigil.refuse_retired(target::text, starts_at, ends_at);
+  SELECT string_agg(format('%s %s', coalesce(p.attname, t.attname),
+           CASE WHEN t.attname IS NULL THEN 'is missing' WHEN p.attname IS NULL THEN 'is one too many'
+                ELSE format('is %s, not %s', format_type(t.atttypid, t.atttypmod), format_type(p.atttypid, p.atttypmod)) END),
+           ', ' ORDER BY attname) INTO problem
+  FROM (SELECT * FROM pg_attribute WHERE attrelid = facts AND attnum > 0 AND NOT attisdropped) p
+  FULL JOIN (SELECT * FROM pg_attribute WHERE attrelid = target AND attnum > 0 AND NOT attisdropped) t USING (attname)
+  WHERE p.attname IS NULL OR t.attname IS NULL OR p.atttypid <> t.atttypid OR p.atttypmod <> t.atttypmod;
+  IF problem IS NOT NULL THEN
+    RAISE datatype_mismatch USING
+      MESSAGE = format('table %s cannot be a partition of vigil.%I: %s', target, parent, problem),
+      HINT = format('CREATE TABLE ... (LIKE vigil.%I INCLUDING DEFAULTS INCLUDING CONSTRAINTS) makes one that can.', parent);
+  END IF;
+
+  -- All that has to be checked is checked in one pass, before the parent is locked.
+  SELECT array_agg(format('ALTER %I SET NOT NULL', p.attname)) INTO changes
+  FROM pg_attribute p JOIN pg_attribute t ON t.attrelid = target AND t.attname = p.attname
+  WHERE p.attrelid = facts AND p.attnum > 0 AND p.attnotnull AND NOT t.attnotnull;
+  SELECT changes || array_agg(format('ADD CONSTRAINT %I %s', c.conname, pg_get_constraintdef(c.oid))) INTO changes
+  FROM pg_constraint c WHERE c.conrelid = facts AND c.contype = 'c'
+    AND NOT EXISTS (SELECT FROM pg_constraint t WHERE t.conrelid = target AND t.conname = c.conname);
+  changes := changes || format('ADD CONSTRAINT vigil_bounds CHECK (created_at IS NOT NULL AND created_at >= %L AND created_at < %L)', starts_at, ends_at);
+  BEGIN
+    EXECUTE format('ALTER TABLE %s %s', target, array_to_string(changes, ', '));
+  EXCEPTION WHEN check_violation THEN
+    EXECUTE format('SELECT format(%L, min(created_at), max(created_at)) FROM %s', 'it holds %s to %s', target) INTO problem;
+    RAISE check_violation USING
+      MESSAGE = format('table %s cannot be a partition of vigil.%I from %s to %s', target, parent, starts_at, ends_at),
+      DETAIL = format('%s; %s.', SQLERRM, problem);
+  END;
+  IF NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = target AND i.indisprimary) THEN
+    EXECUTE format('ALTER TABLE %s ADD PRIMARY KEY (module_id, created_at, id)', target);
+  END IF;
+  FOR definition IN
+    SELECT d FROM vigil.partition_policy p, unnest(p.indexes) d WHERE p.parent = attach_partition.parent
+      AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = target AND right(pg_get_indexdef(i.indexrelid), length(d)) = d)
+  LOOP
+    EXECUTE format('CREATE INDEX ON %s %s', target, definition);
+  END LOOP;
+  IF (SELECT c.relnamespace <> 'vigil'::regnamespace FROM pg_class c WHERE c.oid = target) THEN
+    EXECUTE format('ALTER TABLE %s SET SCHEMA vigil', target);
+  END IF;
+  EXECUTE format('ALTER TABLE %s OWNER TO %I', target, (SELECT pg_get_userbyid(c.relowner) FROM pg_class c WHERE c.oid = facts));
+  EXECUTE format('INSERT INTO vigil.dirty (module_id, minute) '
+                 'SELECT DISTINCT module_id, date_trunc(''minute'', created_at) FROM %s', target);
+  GET DIAGNOSTICS marks = ROW_COUNT;
+  EXECUTE format('ALTER TABLE %s ATTACH PARTITION %s FOR VALUES FROM (%L) TO (%L)', facts, target, starts_at, ends_at);
+  EXECUTE format('ALTER TABLE %s DROP CONSTRAINT vigil_bounds', target);
+  PERFORM vigil.watch_table(target);
+  RETURN marks;
+END $$;
+COMMENT ON FUNCTION vigil.attach_partition(text, regclass, timestamptz, timestamptz) IS
+  'Makes a table that was filled elsewhere a partition of a fact table for [starts_at, ends_at): checks columns (SQLSTATE 42804) and times (23514), adds the constraints, key and indexes that it lacks, moves it to schema vigil, and marks its minutes, whose number it returns.';

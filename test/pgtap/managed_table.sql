@@ -1,7 +1,7 @@
 -- Tables of users: their partitions come and go as those of ours do, as their owner and with all that they have.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(55);
+SELECT plan(57);
 
 CREATE ROLE vigil_test_owner;
 CREATE ROLE vigil_test_other;
@@ -139,6 +139,15 @@ END $$;
 SELECT is(pg_temp.attack(how), 'refused', 'design 10: refused: ' || how)
 FROM unnest(ARRAY['RESET ROLE', 'SET SESSION AUTHORIZATION DEFAULT', 'SET ROLE ' || :'me', 'PERFORM FROM vigil.secrets', 'CREATE TEMP TABLE t ()']) AS how;
 SELECT is(current_user::text, :'me', 'design 10: afterwards one is who one was');
+
+-- At a glance.
+SELECT pg_temp.keep(now()) \g /dev/null
+SELECT results_eq($$SELECT parent, partitions > 0, leaving, ready_until > now() + '1 month', next_missing, problem FROM vigil.partition_status ORDER BY parent COLLATE "C"$$,
+  $$VALUES ('errors', false, 0::bigint, NULL::boolean, date_trunc('month', now()), NULL::text), ('events', false, 0, NULL, date_trunc('month', now()), NULL),
+           ('shop."Ord''ers; ""x"', true, 0, true, NULL, NULL)$$, 'issue 5: one row tells how a table stands');
+SET ROLE vigil_test_other;
+SELECT is_empty('SELECT FROM vigil.partition_status', 'design 10: to its owner');
+RESET ROLE;
 
 -- By size.
 SET ROLE vigil_test_owner;

@@ -1,7 +1,7 @@
 -- Partitions: made ahead, in any width, without gaps.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(24);
+SELECT plan(42);
 
 CREATE FUNCTION pg_temp.gaps(wanted text) RETURNS bigint LANGUAGE sql AS $$
   SELECT count(*) FROM (SELECT starts_at, lag(ends_at) OVER (ORDER BY starts_at) AS before FROM vigil.partitions WHERE parent = wanted) p
@@ -59,6 +59,44 @@ SELECT results_eq($$SELECT partition, starts_at, ends_at FROM vigil.missing_part
 SELECT results_eq($$SELECT partition, starts_at, ends_at FROM vigil.missing_partitions('errors', '2020-01-10')$$,
   $$VALUES ('errors_y2020m01d15', '2020-01-15'::timestamptz, '2020-02-01'::timestamptz), ('errors_y2020m02', '2020-02-01', '2020-03-01')$$,
   'S0-04: nothing is missing where one has no beginning');
+
+-- Gaps of any time are filled on request.
+SELECT vigil.create_partition('events', 'middle', '1999-02-10', '1999-02-20') \g /dev/null
+SELECT results_eq($$SELECT partition, starts_at, ends_at FROM vigil.fill_partitions('events', '1999-01-20', '1999-03-01')$$, $$VALUES
+  ('events_y1999m01', '1999-01-01'::timestamptz, '1999-02-01'::timestamptz), ('events_y1999m02', '1999-02-01', '1999-02-10'), ('events_y1999m02d20', '1999-02-20', '1999-03-01')$$, 'issue 5: gaps are filled');
+SELECT is_empty($$SELECT FROM vigil.fill_partitions('events', '1999-01-01', '1999-03-01')$$, 'issue 5: once');
+SELECT throws_ok($$SELECT vigil.fill_partitions('nothing', '1999-01-01', '1999-03-01')$$, '42704', NULL, 'issue 5: not of a table without policy');
+SELECT throws_ok(format('SELECT vigil.fill_partitions(%L, %L, %L)', 'events', a, b), '22023', NULL, 'issue 5: not from ' || a || ' to ' || b)
+FROM (VALUES ('2000-01-01', '1999-01-01'), ('-infinity', '1999-01-01'), ('1999-01-01', 'infinity')) AS v (a, b);
+
+-- Tables that were filled elsewhere.
+SELECT sum(vigil.rollup()) FROM generate_series(1, 3) \g /dev/null
+DROP TABLE IF EXISTS vigil.errors_past;
+CREATE SCHEMA "Else where";
+CREATE TABLE "Else where"."Filled it" AS SELECT * FROM vigil.errors LIMIT 0;
+ALTER TABLE "Else where"."Filled it" DROP COLUMN tags, ADD COLUMN more integer;
+SELECT throws_ok($$SELECT vigil.attach_partition('errors', '"Else where"."Filled it"', '1999-01-01', '1999-02-01')$$, '42804',
+  'table "Else where"."Filled it" cannot be a partition of vigil.errors: more is one too many, tags is missing', 'issue 5: columns must be the same');
+ALTER TABLE "Else where"."Filled it" DROP COLUMN more, ADD COLUMN tags jsonb NOT NULL DEFAULT '{}';
+INSERT INTO "Else where"."Filled it" (id, module_id, created_at, received_at, error_type, error_name, error_message, fingerprint, level, context)
+SELECT vigil.uuid_v7(), :m1, '1999-01-10'::timestamptz + n * interval '20 seconds', now(), 'api', 'E', 'm', 'f', 'error', '{}' FROM generate_series(0, 29) n;
+SELECT throws_ok($$SELECT vigil.attach_partition('errors', '"Else where"."Filled it"', '1999-01-11', '1999-02-01')$$, '23514', NULL, 'issue 5: rows must lie within the bounds');
+SELECT throws_ok($$SELECT vigil.attach_partition('errors', '"Else where"."Filled it"', '1999-01-01 00:30', '1999-02-01')$$, '22023', NULL, 'issue 5: which are hours');
+SELECT throws_ok($$SELECT vigil.attach_partition('cells', '"Else where"."Filled it"', '1999-01-01', '1999-02-01')$$, '42P01', NULL, 'issue 5: only of facts');
+UPDATE "Else where"."Filled it" SET fingerprint = NULL WHERE created_at = '1999-01-10';
+SELECT throws_ok($$SELECT vigil.attach_partition('errors', '"Else where"."Filled it"', '1999-01-01', '1999-02-01')$$, '23502', NULL, 'issue 5: what facts must have, they must have');
+UPDATE "Else where"."Filled it" SET fingerprint = 'f' WHERE created_at = '1999-01-10';
+SELECT is(vigil.attach_partition('errors', '"Else where"."Filled it"', '1999-01-01', '1999-02-01'), 10::bigint, 'issue 5: attached, its ten minutes are marked');
+SELECT is((SELECT sum(vigil.rollup()) FROM generate_series(1, 3)), 10::numeric, 'issue 5: and rolled up');
+SELECT is((SELECT sum(total_errors) FROM vigil.module_analytics_hourly WHERE hour_bucket < '1999-02-01'), 30::bigint, 'issue 5: they count');
+SELECT results_eq($$SELECT contype::text, count(*) FROM pg_constraint WHERE conrelid = 'vigil."Filled it"'::regclass AND contype <> 'n' GROUP BY 1 ORDER BY 1$$, $$VALUES ('c', 1::bigint), ('p', 1)$$, 'issue 5: it has the key and the constraints of facts');
+SELECT is((SELECT count(*) FROM pg_index WHERE indrelid = 'vigil."Filled it"'::regclass), 2::bigint, 'issue 5: and their indexes');
+DELETE FROM vigil."Filled it" WHERE created_at < '1999-01-10 00:01';
+SELECT is((SELECT count(*) FROM vigil.dirty), 1::bigint, 'issue 5: it is watched');
+INSERT INTO vigil.retired_partitions (parent, partition, starts_at, ends_at, estimated_rows, bytes, closed_at, finish_after)
+VALUES ('events', 'gone', '1998-01-01', '1998-02-01', 0, 0, now(), now());
+CREATE TABLE vigil.late (LIKE vigil.events INCLUDING ALL);
+SELECT throws_ok($$SELECT vigil.attach_partition('events', 'vigil.late', '1998-01-01', '1998-03-01')$$, '55000', NULL, 'S0-118: not where facts were retired');
 
 SELECT * FROM finish();
 ROLLBACK;
