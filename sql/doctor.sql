@@ -332,6 +332,16 @@ AS $$
 $$;
 COMMENT ON FUNCTION vigil.check_ingest() IS 'Check of vigil.doctor(): nothing was refused in the last hour, and nothing lost.';
 
+CREATE OR REPLACE FUNCTION vigil.check_rate_limits() RETURNS SETOF vigil.finding
+  LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  SELECT 'warning', 'vigil.rate_limit_buckets',
+         format('%s requests since the start of the server were not limited: there was no room for more than %s buckets', r.untracked, r.capacity),
+         format('ALTER SYSTEM SET vigil.rate_limit_buckets = %s; -- then restart the server', 2 * r.capacity)
+  FROM vigil.rate_limit_stats r WHERE r.preloaded AND r.untracked > 0
+$$;
+COMMENT ON FUNCTION vigil.check_rate_limits() IS 'Check of vigil.doctor(): there was a bucket for every key of a rate limit.';
+
 CREATE OR REPLACE FUNCTION vigil.check_delivery(late_by interval DEFAULT '5 minutes') RETURNS SETOF vigil.finding
   LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
   SET enable_seqscan = off  -- only few rows are not delivered

@@ -19,6 +19,7 @@ max_worker_processes = 3
 max_prepared_transactions = 5
 vigil.max_databases = 1
 vigil.capture_queue_size = 64kB
+vigil.rate_limit_buckets = 512
 CONF
 my $db = 'postgres';
 
@@ -210,9 +211,14 @@ my $event = "jsonb_build_object('moduleId', '" . MODULE . "', 'eventType', 'rend
 ok($node->poll_query_until($db, "SELECT count(*) > 0 FROM (SELECT vigil.track_async($event) AS taken FROM generate_series(1, 1000)) t WHERE NOT taken"),
 	'more events than the queue holds');
 finds('ingest', qr/^warning vigil.capture_queue_size: \d+ records were lost since the start of the server, because the queue of \d+ kB was full$/, 'are lost, which is told');
+$node->safe_psql($db, "SELECT vigil.rate_limit('key ' || i, 1, '1 hour') FROM generate_series(1, 3000) i");
+finds('rate_limits', qr/^warning vigil.rate_limit_buckets: \d+ requests since the start of the server were not limited: there was no room for more than \d+ buckets$/,
+	'more keys than there are buckets');
 mend('ingest');
+mend('rate_limits');
 $node->restart;
 finds('ingest', undef, 'the remedy makes room');
+finds('rate_limits', undef, 'for both');
 
 # --- pg_cron ----------------------------------------------------------------------------------------------
 
