@@ -504,7 +504,7 @@ AS $$
   ORDER BY a.datname NULLS FIRST, a.backend_type DESC
 $$;
 COMMENT ON FUNCTION vigil.workers() IS
-  'The background workers of this server: launcher, and scheduler, courier and, while there is need, recorder of each database with the extension.';
+  'The background workers of this server: launcher, and scheduler, courier, rollers (vigil.rollup_workers) and, while there is need, recorder of each database with the extension.';
 
 CREATE OR REPLACE FUNCTION vigil.cron_schedule(run_every interval, seconds_allowed boolean DEFAULT false)
   RETURNS text

@@ -451,6 +451,14 @@ END $$;
 COMMENT ON FUNCTION vigil.rollup(integer, interval) IS
   'Recomputes up to max_minutes marked minutes and the hours and days above them, in this transaction; returns the number of minutes, 0 when nothing is left. With patience (null: vigil.rollup_patience()) it takes ripe minutes only, leaves out modules that other rollers work on, and ends after about two seconds. Any number of sessions may call it at once. Safe to call at any time and to repeat.';
 
+CREATE OR REPLACE FUNCTION vigil.assist_rollup() RETURNS bigint
+  LANGUAGE sql VOLATILE SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  SELECT CASE WHEN EXISTS (SELECT FROM vigil.job_settings s WHERE s.name = 'rollup' AND s.enabled) THEN vigil.rollup() ELSE 0 END
+$$;
+COMMENT ON FUNCTION vigil.assist_rollup() IS
+  'For the workers that vigil.rollup_workers adds: a turn of vigil.rollup() unless its job is paused.';
+
 CREATE OR REPLACE FUNCTION vigil.rebuild_days() RETURNS trigger
   LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
 AS $$

@@ -72,7 +72,8 @@ CREATE TABLE vigil.rollup_turns (
   duration_ms integer NOT NULL,
   minutes bigint NOT NULL,
   facts_read bigint NOT NULL,
-  facts_counted bigint NOT NULL
+  facts_counted bigint NOT NULL,
+  pid integer NOT NULL DEFAULT pg_backend_pid()
 );
 COMMENT ON TABLE vigil.rollup_turns IS 'Turns of the rollers in the last day; read vigil.rollup_progress.';
 COMMENT ON COLUMN vigil.rollup_turns.started_at IS 'Start.';
@@ -80,3 +81,4 @@ COMMENT ON COLUMN vigil.rollup_turns.duration_ms IS 'How long it took, milliseco
 COMMENT ON COLUMN vigil.rollup_turns.minutes IS 'Minutes of modules that were recomputed.';
 COMMENT ON COLUMN vigil.rollup_turns.facts_read IS 'Raw facts that were read.';
 COMMENT ON COLUMN vigil.rollup_turns.facts_counted IS 'Facts by which the cells grew.';
+COMMENT ON COLUMN vigil.rollup_turns.pid IS 'Process.';

@@ -18,6 +18,7 @@ int max_batch_items = 100000;
 int max_payload_bytes = 256 * 1024;
 bool version_rows = true;
 int max_subjects = 100;
+int rollup_workers = 1;
 int rollup_patience = 10000;
 bool capture_server_errors = false;
 int capture_severity = ERROR;
@@ -127,6 +128,8 @@ const Number kNumbers[] = {
      &max_payload_bytes, 1024, 64 * 1024 * 1024, PGC_SUSET, GUC_UNIT_BYTE},
     {"vigil.max_subjects", "Subjects that a bucket keeps apart; the rest share one cell.",
      &max_subjects, 1, 100000, PGC_SIGHUP, 0},
+    {"vigil.rollup_workers", "Processes of a database that roll up at once.", &rollup_workers, 1,
+     kMostRollupWorkers, PGC_SIGHUP, 0},
     {"vigil.rollup_patience", "Time that an ended minute is left alone before it is rolled up.",
      &rollup_patience, 0, 3600000, PGC_SIGHUP, GUC_UNIT_MS},
     {"vigil.capture_queue_size", "Shared memory in which records wait to be stored.",

@@ -3,6 +3,8 @@
 
 namespace vigil::pg::settings {
 
+inline constexpr int kMostRollupWorkers = 8;
+
 extern bool workers;                // run launcher, scheduler and courier (needs preload)
 extern bool pause_jobs;             // workers start no job
 extern int launcher_naptime;        // seconds between looks for databases with the extension
@@ -12,6 +14,7 @@ extern int max_batch_items;         // items that one ingest call may carry
 extern int max_payload_bytes;       // size of one stored payload, metadata or context
 extern bool version_rows;           // analytics views show a row per version besides all versions
 extern int max_subjects;            // subjects a bucket keeps apart; the rest share one cell
+extern int rollup_workers;          // processes of a database that roll up
 extern int rollup_patience;         // milliseconds that an ended minute is left alone
 extern bool capture_server_errors;  // the server's errors become errors of vigil.server_module
 extern int capture_severity;        // from which level on: WARNING, ERROR, FATAL, PANIC

@@ -182,6 +182,7 @@ bool is_wanted(int position, Kind kind) {
   if (!OidIsValid(slot.database) || slot.absent) return false;
   if (slot.workers[static_cast<int>(kind)].state != State::kStopped) return false;
   if (kind == Kind::kScheduler) return true;
+  if (is_roller(kind)) return slot.serving && is_roller_wanted(kind);
   return slot.serving && (kind != Kind::kRecorder || has_records(position));
 }
 
@@ -199,9 +200,11 @@ const char* title_of(Kind kind) {
     case Kind::kCourier:
       return "pg_vigil courier";
     case Kind::kRecorder:
+      return "pg_vigil recorder";
+    case Kind::kRoller:
       break;
   }
-  return "pg_vigil recorder";
+  return "pg_vigil roller";
 }
 
 bool start(int position, Kind kind) {
@@ -219,7 +222,8 @@ void start_workers(Launcher& launcher, Micros now) {
   Shared* memory = shared();
   bool refused = false;
   for (int i = 0; i < memory->slot_count && !refused; ++i)
-    for (const Kind kind : kKinds) {
+    for (int number = 0; number < kKindCount; ++number) {
+      const auto kind = static_cast<Kind>(number);
       if (refused || !may_start(i, kind, now)) continue;
       memory->slots[i].workers[static_cast<int>(kind)] = {State::kStarting, 0, nullptr, now};
       refused = !start(i, kind);
@@ -242,8 +246,8 @@ Micros time_to_wait(Micros now) {
   for (int i = 0; i < memory->slot_count; ++i) {
     const DatabaseSlot& slot = memory->slots[i];
     if (!OidIsValid(slot.database)) continue;
-    for (const Kind kind : kKinds)
-      if (is_wanted(i, kind))
+    for (int number = 0; number < kKindCount; ++number)
+      if (const auto kind = static_cast<Kind>(number); is_wanted(i, kind))
         wait = std::min(
             wait,
             std::max(slot.workers[static_cast<int>(kind)].changed_at + kPause - now, kSecond));

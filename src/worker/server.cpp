@@ -13,6 +13,7 @@ namespace vigil::worker {
 namespace {
 
 constexpr Micros kLongestWait = 60 * kSecond;
+constexpr Micros kRollerNap = 5 * kSecond;
 constexpr char kExtension[] = "pg_vigil";
 constexpr int kLastTurns = 3;  // a recorder that is stopped tries so often to leave nothing behind
 
@@ -47,8 +48,8 @@ struct Server {
 };
 
 const char* name_of(Kind kind) {
-  static constexpr const char* kNames[] = {"scheduler", "courier", "recorder"};
-  return kNames[static_cast<int>(kind)];
+  static constexpr const char* kNames[] = {"scheduler", "courier", "recorder", "roller"};
+  return kNames[std::min(static_cast<int>(kind), static_cast<int>(Kind::kRoller))];
 }
 
 int position_of(const Server& server) { return static_cast<int>(server.slot - shared()->slots); }
@@ -65,8 +66,8 @@ bool rests = false;
 void leave(int, Datum argument) {
   const int number = DatumGetInt32(argument);
   LWLockAcquire(shared()->lock, LW_EXCLUSIVE);
-  shared()->slots[number / kKindCount].workers[number % kKindCount] = {
-      State::kStopped, 0, nullptr, rests ? 0 : steady_now()};
+  shared()->slots[number / kKindCount].workers[number % kKindCount] = {State::kStopped, 0, nullptr,
+                                                                       rests ? 0 : steady_now()};
   if (shared()->launcher != nullptr) SetLatch(shared()->launcher);
   LWLockRelease(shared()->lock);
 }
@@ -304,6 +305,25 @@ std::optional<Micros> run_due_jobs(const Server& server) {
   return actions.wait;
 }
 
+// One turn of rolling up, besides the job; returns how long to wait then.
+Micros roll(const Server& server) {
+  constexpr char kStatement[] = "SELECT vigil.assist_rollup()";
+  if (pg::settings::pause_jobs) return kLongestWait;
+  const bool was_idle = pg::call([&] {
+    pgstat_report_activity(STATE_RUNNING, kStatement);
+    begin();
+    SPI_connect();
+    SPI_execute(kStatement, false, 0);
+    bool null;
+    const Datum minutes = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null);
+    const bool idle = DatumGetInt64(minutes) == 0;
+    SPI_finish();
+    commit(server.context);
+    return idle;
+  });
+  return was_idle ? kRollerNap : 0;
+}
+
 // One turn; returns how long to wait before the next, in microseconds, or nothing when it failed.
 std::optional<Micros> turn(Server& server) {
   if (server.kind == Kind::kRecorder && !ShutdownRequestPending && gather_time() > 0)
@@ -312,7 +332,9 @@ std::optional<Micros> turn(Server& server) {
   if (presence == Presence::kGone) pg::call([&] { stop_gone(server); });
   if (presence == Presence::kReplaced) proc_exit(0);
   std::optional<Micros> wait = kLongestWait;
-  if (presence == Presence::kServing)
+  if (presence == Presence::kServing && is_roller(server.kind))
+    wait = roll(server);
+  else if (presence == Presence::kServing)
     wait =
         server.kind == Kind::kRecorder ? record_turn(ShutdownRequestPending) : run_due_jobs(server);
   else
@@ -342,6 +364,7 @@ void prepare_turn(const Server& server) {
     if (server.kind != Kind::kRecorder) proc_exit(0);
     ShutdownRequestPending = true;
   }
+  if (is_roller(server.kind) && !is_roller_wanted(server.kind)) proc_exit(0);
   MemoryContextReset(server.context);
   MemoryContextSwitchTo(server.context);
 }

@@ -6,12 +6,21 @@
 
 #include "core/schedule.hpp"
 #include "pg/boundary.hpp"
+#include "pg/settings.hpp"
 
 namespace vigil::worker {
 
-enum class Kind : int { kScheduler = 0, kCourier = 1, kRecorder = 2 };
-inline constexpr Kind kKinds[] = {Kind::kScheduler, Kind::kCourier, Kind::kRecorder};
-inline constexpr int kKindCount = 3;
+// Rollers are of as many kinds as there may be besides the scheduler: kRoller and what follows.
+enum class Kind : int { kScheduler = 0, kCourier = 1, kRecorder = 2, kRoller = 3 };
+inline constexpr int kKindCount = 3 + pg::settings::kMostRollupWorkers - 1;
+
+inline bool is_roller(Kind kind) { return kind >= Kind::kRoller; }
+
+// Whether the settings want a roller of this kind.
+inline bool is_roller_wanted(Kind kind) {
+  return static_cast<int>(kind) - static_cast<int>(Kind::kRoller) <
+         pg::settings::rollup_workers - 1;
+}
 
 enum class State : int {
   kStopped,   // not there; may be started

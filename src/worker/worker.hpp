@@ -4,6 +4,7 @@
 // launcher  one per server: finds the databases that have the extension, keeps workers there
 // scheduler one per database: runs the jobs that are due
 // courier   one per database: the same for jobs that wait for the network
+// roller    as many per database as vigil.rollup_workers says, less one: help the job rollup
 // recorder  one per database while there is need: stores what sessions left in the queue
 #pragma once
 
