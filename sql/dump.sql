@@ -24,6 +24,7 @@ WHERE pg_catalog.current_setting('row_security') = 'off';
 SELECT pg_catalog.pg_extension_config_dump('vigil.secrets', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.modules', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.rate_limits', '');
+SELECT pg_catalog.pg_extension_config_dump('vigil.quotas', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.versions', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.received_ids', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.quarantine', '');

@@ -192,7 +192,8 @@ CREATE TABLE vigil.rejected (
   reason text NOT NULL,
   hint text,
   item text,
-  item_bytes integer
+  item_bytes integer,
+  items integer NOT NULL DEFAULT 1
 );
 CREATE INDEX rejected_received_at ON vigil.rejected USING brin (received_at);
 COMMENT ON TABLE vigil.rejected IS
@@ -207,6 +208,7 @@ COMMENT ON COLUMN vigil.rejected.reason IS 'What is wrong, with the value and th
 COMMENT ON COLUMN vigil.rejected.hint IS 'How to mend it.';
 COMMENT ON COLUMN vigil.rejected.item IS 'The item, at most 64 kB of it, with IP addresses masked.';
 COMMENT ON COLUMN vigil.rejected.item_bytes IS 'Size of the whole item, bytes.';
+COMMENT ON COLUMN vigil.rejected.items IS 'Items that the row stands for: 1, or how many of a call were above a quota (53400).';
 
 CREATE TYPE vigil.ingest_result AS (
   accepted integer,

@@ -66,6 +66,7 @@ Ingest::Ingest(const char* source)
       events_(event_table(), &resource_),
       errors_(error_table(), &resource_),
       groupings_(&resource_),
+      quotas_(&resource_),
       rejected_(&resource_),
       releases_(&resource_) {}
 
@@ -173,6 +174,7 @@ void Ingest::default_json(Field& field) {
 
 std::optional<Rejection> Ingest::add_event(Row&& row) {
   using enum EventColumn;
+  if (!quotas_.admits_event(row[at(kModuleId)].uuid)) return std::nullopt;
   const void* payload = container_of(row[at(kPayload)]);
   const void* metadata = container_of(row[at(kMetadata)]);
   // Collectors put the client's time there.
@@ -231,6 +233,8 @@ std::optional<Rejection> Ingest::add_error(Row&& row, std::span<const std::strin
   using enum ErrorColumn;
   set_now(row[at(kCreatedAt)]);
   set_fingerprint(row, parts);
+  if (!quotas_.admits_error(row[at(kModuleId)].uuid, row[at(kFingerprint)].text))
+    return std::nullopt;
   default_text(row[at(kLevel)], "error");
   hide_person(row[at(kIpHash)], row[at(kUserKey)]);
   upper_case(texts_, row[at(kCountry)]);
@@ -336,6 +340,7 @@ IngestCounts Ingest::finish() {
   events_.store(counts);
   errors_.store(counts);
   write_rejected();
+  counts.rejected += quotas_.write_refused(source_);
   return counts;
 }
 

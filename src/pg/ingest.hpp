@@ -5,6 +5,7 @@
 #include "pg/fact_rows.hpp"
 #include "pg/grouping.hpp"
 #include "pg/json.hpp"
+#include "pg/quota.hpp"
 
 namespace vigil::pg {
 
@@ -64,7 +65,8 @@ class Ingest {
   // from which addresses are removed.
   std::optional<Rejection> finish_members(std::span<const Column> columns, Row& row);
 
-  // Completes the row: times, pseudonyms, fingerprint, defaults. It is then stored by finish().
+  // Completes the row: times, pseudonyms, fingerprint, defaults. It is then stored by finish(),
+  // unless a quota refuses it.
   std::optional<Rejection> add_event(Row&& row);
   // `parts` is the fingerprint of a Sentry client.
   std::optional<Rejection> add_error(Row&& row, std::span<const std::string_view> parts = {});
@@ -103,6 +105,7 @@ class Ingest {
   FactRows events_;
   FactRows errors_;
   ModuleGroupings groupings_;
+  Quotas quotas_;
   std::pmr::vector<RejectedItem> rejected_;
   std::pmr::vector<Release> releases_;
   std::string_view secret_;

@@ -100,10 +100,9 @@ void count_exempt() {
     ++own_exempt;
 }
 
-Taken decide(std::string_view scope, std::string_view key, const RateLimit& limit,
-             std::int64_t cost) {
+Taken decide(const LimitedKey& key, const RateLimit& limit, std::int64_t cost) {
   FullAt spare = kFull;
-  if (is_exempt(key)) {
+  if (key.exempt) {
     if (cost > 0) count_exempt();
     return {true, limit.burst, 0, 0};
   }
@@ -113,22 +112,16 @@ Taken decide(std::string_view scope, std::string_view key, const RateLimit& limi
     count(own_counts, false, taken, cost);
     return taken;
   }
-  const RateTable::Key hash = hash_of(scope, key);
-  Part& part = limits->parts[RateTable::part_of(hash)];
+  Part& part = limits->parts[RateTable::part_of(key.hash)];
   const PartLock lock(part);
   // A limit that gives nothing needs no memory.
-  FullAt* bucket = limit.token == 0 ? &spare : table->find(hash, limit, now);
+  FullAt* bucket = limit.token == 0 ? &spare : table->find(key.hash, limit, now);
   const Taken taken = take(limit, bucket != nullptr ? *bucket : spare, now, cost);
   count(part.counts, bucket != nullptr, taken, cost);
   return taken;
 }
 
-// --- SQL ----------------------------------------------------------------------------------------
-
-// In the order of the arguments of vigil.rate_limit.
-enum Argument { kKey, kMax, kPer, kBurst, kCost, kScope };
-
-std::int64_t window_argument(const Interval& per) {
+std::int64_t nanoseconds_of(const Interval& per) {
   constexpr std::int64_t kLongest = RateLimit::kLongest / 1000;
   constexpr std::int64_t kDays = kLongest / USECS_PER_DAY;
   if (per.month != 0)
@@ -140,10 +133,15 @@ std::int64_t window_argument(const Interval& per) {
   return (per.day * USECS_PER_DAY + per.time) * 1000;
 }
 
+// --- SQL ----------------------------------------------------------------------------------------
+
+// In the order of the arguments of vigil.rate_limit.
+enum Argument { kKey, kMax, kPer, kBurst, kCost, kScope };
+
 RateLimit limit_argument(FunctionCallInfo fcinfo) {
-  const std::int64_t max = PG_GETARG_INT32(kMax);
-  const std::int64_t burst = PG_ARGISNULL(kBurst) ? max : PG_GETARG_INT32(kBurst);
-  return RateLimit::make(max, window_argument(*PG_GETARG_INTERVAL_P(kPer)), burst);
+  const std::int32_t max = PG_GETARG_INT32(kMax);
+  const std::int32_t burst = PG_ARGISNULL(kBurst) ? max : PG_GETARG_INT32(kBurst);
+  return make_rate_limit(max, *PG_GETARG_INTERVAL_P(kPer), burst);
 }
 
 std::string_view scope_argument(FunctionCallInfo fcinfo, int number) {
@@ -190,8 +188,9 @@ Datum rate_limit(FunctionCallInfo fcinfo) {
   if (cost < 0)
     throw Error(Code::kInvalidArgument, "cost " + std::to_string(cost) + " is negative", {},
                 "Use 0 to look without taking.");
-  return result_of(fcinfo, decide(scope_argument(fcinfo, kScope), text_view(PG_GETARG_DATUM(kKey)),
-                                  limit_argument(fcinfo), cost));
+  const LimitedKey key =
+      limited_key(scope_argument(fcinfo, kScope), text_view(PG_GETARG_DATUM(kKey)));
+  return result_of(fcinfo, decide(key, limit_argument(fcinfo), cost));
 }
 
 int reset(std::string_view scope, std::string_view key) {
@@ -244,6 +243,19 @@ void make_rate_limits() {
   if (!pg_strong_random(limits->secret.data(), limits->secret.size()))
     ereport(FATAL, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random bytes")));
   RateTable::create(rest, buckets_wanted());
+}
+
+RateLimit make_rate_limit(std::int32_t max, const Interval& per, std::int32_t burst) {
+  return RateLimit::make(max, nanoseconds_of(per), burst);
+}
+
+LimitedKey limited_key(std::string_view scope, std::string_view key) {
+  if (is_exempt(key)) return {0, true};
+  return {limits != nullptr ? hash_of(scope, key) : 0, false};
+}
+
+bool take_one(const LimitedKey& key, const RateLimit& limit) {
+  return decide(key, limit, 1).allowed;
 }
 
 }  // namespace vigil::pg

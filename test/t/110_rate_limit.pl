@@ -73,6 +73,26 @@ is(stats('buckets, untracked > 4000'), '512|t', 'S2-64: those without a bucket a
 is(ask(q('hot', 1000, '10000 days')), 'f', 'S2-64: those with one keep it');
 is(ask(q('without a bucket', 0)) . ask(q('without a bucket', 5, cost => 6)), 'ff', 'S2-64: what no bucket could ever give is refused without one');
 
+# Quotas: what ingest takes of a module, whoever sends.
+my $m = MODULE;
+my $event = qq('{"moduleId": "$m", "eventType": "render", "eventName": "e"}');
+my $copy = qq('{"moduleId": "$m", "errorType": "api", "errorName": "Flood", "errorMessage": "m"}');
+my $other = qq('{"moduleId": "$m", "errorType": "api", "errorName": "Other", "errorMessage": "n"}');
+$node->restart;
+$node->safe_psql('postgres', "SELECT vigil.set_quota('$m', 'events', 100, '300 days'), vigil.set_quota('$m', 'error_copies', 100, '300 days', 10)");
+$script = write_script('send', "SELECT vigil.track_event($event);", "SELECT vigil.track_batch(jsonb_build_array($event\::jsonb, $event\::jsonb));",
+	"SELECT vigil.track_error($copy);");
+$node->command_ok([ 'pgbench', '-n', '-c', '4', '-t', '25', '-f', $script, $node->connstr('postgres') ], 'four sessions send 300 events and 100 copies of an error');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM vigil.events'), 100, 'S3-75: the quota of events is taken, not one more');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM vigil.errors'), 10, 'and of copies');
+is($node->safe_psql('postgres', "SELECT sum(items), count(DISTINCT sqlstate) FROM vigil.rejected"), '290|1', 'D-130: sent = stored + rejected');
+is($node->safe_psql('postgres', "SELECT accepted FROM vigil.track_error($other)"), 1, 'an error that was not seen before is stored');
+is($node->safe_psql('postgres', "SELECT used, remaining, reset_at > now() + interval '250 days' FROM vigil.quota_usage WHERE fact = 'events'"), '100|0|t',
+	'the view tells what is used, and until when');
+my $change = qq(\\! psql -XAtq -d postgres -c "SELECT vigil.set_quota('$m', 'events', 200, '300 days')");
+is($node->safe_psql('postgres', "SELECT accepted FROM vigil.track_event($event);\n$change\nSELECT accepted FROM vigil.track_event($event)"), "0\n\n1",
+	'S2-65: a session notices what another one has set');
+
 # A session that dies takes nothing along; a restart forgets.
 $node->restart;
 is(stats('allowed, refused, untracked, buckets'), '0|0|0|0', 'a restart forgets');
