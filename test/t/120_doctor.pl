@@ -33,7 +33,7 @@ sub found
 sub finds
 {
 	my ($area, $expected, $description, $in) = @_;
-	my $deadline = time + 30;
+	my $deadline = time + $PostgreSQL::Test::Utils::timeout_default;
 	my $last;
 	while (time < $deadline)
 	{
@@ -201,7 +201,7 @@ my $open = $node->safe_psql($db, "SELECT problem, remedy FROM vigil.check_transa
 like($open, qr/a transaction of ".*" has been open since .*\(idle in transaction\).*\|SELECT pg_terminate_backend\($pid\);/, 'a transaction that is open');
 like($open, qr/transaction 'left over' has been prepared since .*\|ROLLBACK PREPARED 'left over';/, 'a transaction that was prepared');
 $node->safe_psql($db, $_) for split /\n/, $node->safe_psql($db, "SELECT remedy FROM vigil.check_transactions('0')");
-is($node->safe_psql($db, "SELECT count(*) FROM vigil.check_transactions('0')"), '0', 'the remedies end them');
+ok($node->poll_query_until($db, "SELECT count(*) = 0 FROM vigil.check_transactions('0')"), 'the remedies end them');
 is($node->safe_psql($db, "SELECT count(*) FROM pg_prepared_xacts"), '0', 'both');
 eval { $holder->quit };
 
