@@ -214,7 +214,7 @@ $$;
 COMMENT ON FUNCTION vigil.preview_managed_retention(timestamptz) IS
   'Every partition of the managed tables, whether it goes at a time (default now) and why. Changes nothing.';
 
-CREATE OR REPLACE FUNCTION vigil.finish_managed(old vigil.detached_tables, policy vigil.managed_tables) RETURNS text
+CREATE OR REPLACE FUNCTION vigil.finish_managed(old vigil.detached_tables, policy vigil.managed_tables) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET lock_timeout = '30ms'
 AS $$
 DECLARE
@@ -223,20 +223,18 @@ BEGIN
   -- By its name it may be another table by now.
   IF target IS NULL OR (SELECT c.relispartition OR pg_get_userbyid(c.relowner) <> policy.owner
                         FROM pg_class c WHERE c.oid = target) THEN
-    RETURN NULL;
-  ELSIF policy.before_drop IS NOT NULL
-    AND vigil.run_as_owner(target, format('SELECT %s(%L::regclass)', policy.before_drop, old.name)) IS DISTINCT FROM 't' THEN
-    RETURN format('%s(%L) did not return true', policy.before_drop, old.name);
+    RETURN;
+  ELSIF policy.before_drop IS NOT NULL THEN
+    PERFORM vigil.ask_before_drop(policy.before_drop, target);
   END IF;
   IF policy.archive_schema IS NULL THEN
     PERFORM vigil.run_as_owner(target, format('DROP TABLE %s', target));
   ELSE
     PERFORM vigil.run_as_owner(target, format('ALTER TABLE %s SET SCHEMA %I', target, policy.archive_schema));
   END IF;
-  RETURN NULL;
 END $$;
 COMMENT ON FUNCTION vigil.finish_managed(vigil.detached_tables, vigil.managed_tables) IS
-  'Asks the function of the policy, then drops or moves a detached table, all as its owner. Returns why not, or null when it is done.';
+  'Asks the function of the policy, then drops or moves a detached table, all as its owner.';
 
 CREATE OR REPLACE FUNCTION vigil.keep_managed_table(policy vigil.managed_tables, at timestamptz) RETURNS bigint
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
@@ -267,15 +265,12 @@ BEGIN
     ORDER BY d.starts_at
   LOOP
     BEGIN
-      trouble := vigil.finish_managed(old, policy);
-    EXCEPTION WHEN OTHERS THEN
-      trouble := SQLERRM;
-    END;
-    IF trouble IS NULL THEN
+      PERFORM vigil.finish_managed(old, policy);
       DELETE FROM vigil.detached_tables d WHERE d.name = old.name;
       RETURN 1;
-    END IF;
-    UPDATE vigil.detached_tables d SET problem = trouble WHERE d.name = old.name;
+    EXCEPTION WHEN OTHERS THEN
+      UPDATE vigil.detached_tables d SET problem = SQLERRM WHERE d.name = old.name;
+    END;
   END LOOP;
 
   INSERT INTO vigil.detached_tables (name, parent, starts_at, ends_at, bytes, finish_after)

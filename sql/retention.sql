@@ -23,14 +23,17 @@ CREATE OR REPLACE FUNCTION vigil.preview_retention(at timestamptz DEFAULT now())
   LANGUAGE sql STABLE SET search_path = pg_catalog, vigil, pg_temp
 AS $$
   WITH judged AS (
-    SELECT p.*, CASE
+    SELECT p.*, coalesce(CASE
       WHEN y.parent IS NULL THEN 'it has no policy'
       WHEN NOT y.enabled THEN 'its policy is not enabled'
-      WHEN y.retention IS NULL THEN 'its policy keeps all'
+      WHEN y.retention IS NULL AND y.max_bytes IS NULL THEN 'its policy keeps all'
       WHEN p.ends_at = 'infinity' THEN 'it has no end'
+      WHEN p.total > y.max_bytes AND p.ends_at <= least(at - y.keep_at_least, at - y.past) THEN NULL
+      WHEN y.retention IS NULL THEN format('with the younger ones it has %s bytes of %s', p.total, y.max_bytes)
       WHEN p.ends_at > least(at - y.retention, at - y.past) THEN
         format('it is kept until %s', to_char(greatest(p.ends_at + y.retention, p.ends_at + y.past)
-                                              AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"'))
+                                              AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI "UTC"')) END,
+      CASE
       WHEN t.oid IS NULL THEN 'it is not a table in schema vigil'
       WHEN EXISTS (SELECT FROM vigil.retired_partitions r
                    WHERE r.parent = p.parent AND r.partition = p.partition AND r.detached_at IS NULL) THEN
@@ -43,8 +46,8 @@ AS $$
         format('schema "%s" of its policy does not exist', y.archive_schema)
       WHEN to_regclass(quote_ident(y.archive_schema) || '.' || quote_ident(p.partition)) IS NOT NULL THEN
         format('schema "%s" has a table of this name', y.archive_schema)
-      ELSE vigil.unsettled_facts(p.parent, p.starts_at, p.ends_at) END AS reason
-    FROM vigil.partitions p
+      ELSE vigil.unsettled_facts(p.parent, p.starts_at, p.ends_at) END) AS reason
+    FROM (SELECT *, sum(bytes) OVER (PARTITION BY parent ORDER BY ends_at DESC) AS total FROM vigil.partitions) p
     LEFT JOIN vigil.partition_policy y ON y.parent = p.parent
     LEFT JOIN pg_class t ON t.oid = to_regclass(format('vigil.%I', p.partition))),
   compared AS (
@@ -300,17 +303,45 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vigil.note_detach(oid, text) IS 'For the detacher: notes how its statement ended; a failure is null when it did not fail.';
 
+CREATE OR REPLACE FUNCTION vigil.ask_before_drop(hook text, target regclass) RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+DECLARE
+  asked constant regprocedure := to_regprocedure(hook || '(regclass)');
+  answer text;
+BEGIN
+  IF asked IS NULL THEN
+    RAISE triggered_action_exception USING MESSAGE = format('function %s(regclass) does not exist', hook);
+  END IF;
+  BEGIN
+    answer := vigil.run_as_owner(target, format('SELECT %s(%L::regclass)::boolean', asked::oid::regproc, target));
+  EXCEPTION WHEN OTHERS THEN
+    RAISE triggered_action_exception USING MESSAGE = format('%s(%s) failed: %s', hook, target, SQLERRM);
+  END;
+  IF answer IS DISTINCT FROM 't' THEN
+    RAISE triggered_action_exception USING MESSAGE = format('%s(%s) did not return true', hook, target);
+  END IF;
+END $$;
+COMMENT ON FUNCTION vigil.ask_before_drop(text, regclass) IS
+  'Asks the function of a policy, as the owner of the table, whether the table may go; SQLSTATE 09000 if it does not say so.';
+
 CREATE OR REPLACE FUNCTION vigil.finish_retirement(old vigil.retired_partitions) RETURNS boolean
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET lock_timeout = '30ms'
 AS $$
 DECLARE
   target constant regclass := to_regclass(format('vigil.%I', old.partition));
+  hook text;
 BEGIN
   IF (SELECT c.relispartition FROM pg_class c WHERE c.oid = target) THEN
     -- Somebody has attached it again.
     DELETE FROM vigil.retired_partitions r WHERE r.parent = old.parent AND r.partition = old.partition;
     RETURN true;
-  ELSIF target IS NOT NULL AND old.archive_schema IS NULL THEN
+  END IF;
+  SELECT y.before_drop INTO hook FROM vigil.partition_policy y WHERE y.parent = old.parent;
+  IF target IS NOT NULL AND hook IS NOT NULL THEN
+    PERFORM vigil.ask_before_drop(hook, target);
+  END IF;
+  IF target IS NOT NULL AND old.archive_schema IS NULL THEN
     EXECUTE format('DROP TABLE %s', target);
   ELSIF target IS NOT NULL THEN
     -- An archive does not depend on the extension.
@@ -322,7 +353,7 @@ BEGIN
   RETURN true;
 EXCEPTION
   WHEN lock_not_available OR dependent_objects_still_exist OR duplicate_table OR invalid_schema_name
-    OR insufficient_privilege THEN
+    OR insufficient_privilege OR triggered_action_exception THEN
   UPDATE vigil.retired_partitions r SET problem = SQLERRM
   WHERE r.parent = old.parent AND r.partition = old.partition;
   RAISE WARNING 'table vigil.% was not %: %', old.partition,

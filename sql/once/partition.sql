@@ -8,7 +8,10 @@ CREATE TABLE vigil.partition_policy (
   -- An interval without a unit is one of seconds.
   retention interval CHECK (retention >= interval '1 day'),
   grace interval NOT NULL DEFAULT '1 day' CHECK (grace >= interval '0'),
-  archive_schema text CHECK (archive_schema NOT IN ('vigil', ''))
+  archive_schema text CHECK (archive_schema NOT IN ('vigil', '')),
+  max_bytes bigint CHECK (max_bytes > 0),
+  keep_at_least interval NOT NULL DEFAULT '1 day' CHECK (keep_at_least >= interval '0'),
+  before_drop text
 );
 COMMENT ON TABLE vigil.partition_policy IS
   'Which partitions vigil.maintain_partitions() keeps ready for each fact table; change a row to change it from the next partition on.';
@@ -20,11 +23,17 @@ COMMENT ON COLUMN vigil.partition_policy.indexes IS
   'Indexes of each new partition besides its primary key (module_id, created_at, id): what stands behind CREATE INDEX ON and the table.';
 COMMENT ON COLUMN vigil.partition_policy.enabled IS 'Whether this table is looked after.';
 COMMENT ON COLUMN vigil.partition_policy.retention IS
-  'How long facts are kept, by event time: a partition goes when its end is older than this and than past. Null = for ever.';
+  'How long facts are kept, by event time: a partition goes when its end is older than this and than past. Null = age alone takes none.';
 COMMENT ON COLUMN vigil.partition_policy.grace IS
   'How long a partition that was detached stays a table of its own, which vigil.restore_partition() brings back.';
 COMMENT ON COLUMN vigil.partition_policy.archive_schema IS
   'Schema to which the table is then moved; null = it is dropped.';
+
+COMMENT ON COLUMN vigil.partition_policy.max_bytes IS
+  'The oldest partitions go until the others have no more bytes than this, with indexes and TOAST; null = no limit.';
+COMMENT ON COLUMN vigil.partition_policy.keep_at_least IS 'No partition whose end is younger than this, or than past, goes because of max_bytes.';
+COMMENT ON COLUMN vigil.partition_policy.before_drop IS
+  'Function that gets a table as regclass before it is dropped or moved, and returns whether it may be; null = it may.';
 
 CREATE TRIGGER replace_row BEFORE INSERT ON vigil.partition_policy
   FOR EACH ROW EXECUTE FUNCTION vigil.replace_row('parent');

@@ -122,7 +122,7 @@ SELECT is((SELECT count(*) FROM vigil.managed_partitions WHERE parent LIKE '%Ord
 SELECT is((SELECT count(*) FROM vigil.detached_tables WHERE detached_at IS NOT NULL), 2::bigint, 'issue 5: but tables');
 SELECT is(pg_temp.keep('2025-03-25 23:00'), 0::bigint, 'issue 5: which stay for a day');
 SELECT is(pg_temp.keep('2025-03-26'), 0::bigint, 'issue 5: and while the function says no');
-SELECT is((SELECT count(*) FROM vigil.detached_tables WHERE problem ~ 'may_go.* did not return true'), 2::bigint, 'issue 5: which is told');
+SELECT is((SELECT count(*) FROM vigil.detached_tables WHERE problem ~ 'may_go.*did not return true'), 2::bigint, 'issue 5: which is told');
 SELECT is((SELECT count(*) FROM shop.asked WHERE name !~ 'by vigil_test_owner'), 0::bigint, 'design 10: it runs as the owner of the table');
 UPDATE shop.answer SET may = true;
 SELECT is(pg_temp.keep('2025-03-26'), 2::bigint, 'issue 5: then they go');

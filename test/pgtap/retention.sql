@@ -1,7 +1,7 @@
 -- Retention: partitions go when they are old, in islands, and what was counted stays as it was.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(62);
+SELECT plan(69);
 
 SELECT results_eq('SELECT parent, retention FROM vigil.partition_policy ORDER BY 1', $$VALUES ('errors', interval '30 days'), ('events', '90 days')$$,
   'S2-70, S3-68: raw errors 30 days, raw events 90');
@@ -126,6 +126,24 @@ SELECT is((SELECT count(*) FROM vigil.retired_partitions WHERE partition = 'erro
 SELECT is(to_regclass('archive.events_y2025m01') IS NOT NULL AND to_regclass('vigil.events_y2025m01') IS NULL, true, 'S2-70: events are archived');
 SELECT is(to_regclass('vigil.errors_y2025m01d10'), NULL, 'S2-70: errors are dropped');
 SELECT throws_ok($$SELECT vigil.restore_partition('events_y2025m01')$$, '42P01', NULL, 'issue 5: then nothing can be restored');
+SELECT is_empty('SELECT pg_temp.differences()', 'S0-118: and analytics are as before');
+
+-- By size, and not without being asked.
+CREATE FUNCTION pg_temp.may_go(old regclass) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN 1 / current_setting('test.may')::integer = 1; END $$;
+UPDATE vigil.partition_policy SET retention = NULL, archive_schema = NULL, before_drop = 'pg_temp.may_go', max_bytes = 200000 WHERE parent = 'events';
+UPDATE vigil.partition_policy SET retention = '1 day', max_bytes = NULL WHERE parent = 'errors';
+SELECT matches(pg_temp.stays('events_y2025m02', '2025-07-01'), '^with the younger ones it has [0-9]+ bytes of 200000$', 'issue 5: events are within their bytes');
+UPDATE vigil.partition_policy SET max_bytes = 1 WHERE parent = 'events';
+SELECT is(pg_temp.stays('events_y2025m02', '2025-07-01'), 'goes', 'issue 5: beyond them the oldest goes');
+UPDATE vigil.partition_policy SET keep_at_least = '125 days' WHERE parent = 'events';
+SELECT matches(pg_temp.stays('events_y2025m02', '2025-07-01'), '^with the younger', 'issue 5: but none that is younger than it may be');
+UPDATE vigil.partition_policy SET keep_at_least = '100 days' WHERE parent = 'events';
+SET LOCAL test.may = 0;
+SELECT is(vigil.retire_partitions('2025-07-01') > 0, true, 'issue 5: it goes');
+SELECT sum(vigil.retire_partitions('2025-07-01')) FROM generate_series(1, 200) \g /dev/null
+SELECT matches((SELECT problem FROM vigil.retired_partitions WHERE partition = 'events_y2025m02'), 'may_go.* failed: division by zero', 'issue 5: a function that fails keeps the table');
+SET LOCAL test.may = 1;
+SELECT is((SELECT sum(vigil.retire_partitions('2025-07-01')) FROM generate_series(1, 5)), 1::numeric, 'issue 5: one that says yes lets it go');
 SELECT is_empty('SELECT pg_temp.differences()', 'S0-118: and analytics are as before');
 
 SELECT * FROM finish();
