@@ -38,6 +38,7 @@ enum Column {
 Statement facts_of_all{VIGIL_FACTS};
 // The roller asks for thousands of short ranges, for which planning would take longer than reading.
 Statement facts_of_module{VIGIL_FACTS " AND module_id = $3", true};
+Statement facts_of_modules{VIGIL_FACTS " AND module_id = ANY ($3)", true};
 
 #undef VIGIL_FACTS
 
@@ -116,9 +117,12 @@ struct Receiver {
   static void end(DestReceiver*) {}
 };
 
-void read_facts(FunctionCallInfo fcinfo, CellTable& cells) {
+// The three functions: of all modules, of one, of several; those of more than one have a column
+// more.
+void read_facts(FunctionCallInfo fcinfo, bool has_module, CellTable& cells) {
   const bool all = PG_NARGS() == 2;
-  const Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID, UUIDOID};
+  const Oid types[] = {TIMESTAMPTZOID, TIMESTAMPTZOID,
+                       has_module ? Oid{UUIDARRAYOID} : Oid{UUIDOID}};
   Datum values[3] = {PG_GETARG_DATUM(all ? 0 : 1), PG_GETARG_DATUM(all ? 1 : 2),
                      all ? 0 : PG_GETARG_DATUM(0)};
   const std::size_t parameters = all ? 2 : 3;
@@ -133,7 +137,9 @@ void read_facts(FunctionCallInfo fcinfo, CellTable& cells) {
   receiver.base.mydest = DestNone;
   receiver.cells = &cells;
   receiver.row_context = row_context;
-  (all ? facts_of_all : facts_of_module)
+  (all          ? facts_of_all
+   : has_module ? facts_of_modules
+                : facts_of_module)
       .send({types, parameters}, {values, parameters}, &receiver.base);
 }
 
@@ -173,7 +179,7 @@ void put_cells(ReturnSetInfo* result, const CellTable& cells) {
 
 extern "C" {
 
-// Of a module between two times, or of all modules.
+// Of one, several or all modules between two times.
 PG_FUNCTION_INFO_V1(vigil_raw_cells);
 Datum vigil_raw_cells(PG_FUNCTION_ARGS) {
   return entry([&]() -> Datum {
@@ -183,7 +189,7 @@ Datum vigil_raw_cells(PG_FUNCTION_ARGS) {
     CellTable cells(&resource);
     {
       const SpiConnection spi;
-      read_facts(fcinfo, cells);
+      read_facts(fcinfo, result->setDesc->natts == 6, cells);
     }
     cells.finish(static_cast<std::size_t>(settings::max_subjects), "error", Cell::kMostNames);
     put_cells(result, cells);
