@@ -75,6 +75,15 @@ AS $$
   WHERE s.wanted AND s.launched
     AND NOT EXISTS (SELECT FROM process p WHERE p.kind = 'pg_vigil ' || missing.kind AND p.datname = current_database())
   UNION ALL
+  SELECT 'warning', 'vigil.rollup_workers', format('%s of %s rollers run in database "%s" besides the scheduler%s', r.running, r.wanted,
+           current_database(), CASE WHEN s.workers >= s.max_workers THEN format(': all %s of max_worker_processes are taken', s.max_workers) ELSE '' END),
+         CASE WHEN s.workers >= s.max_workers THEN format('ALTER SYSTEM SET max_worker_processes = %s; -- then restart the server', s.max_workers + 8)
+              ELSE 'See the log of the server; one that ended is started again after 5 seconds.' END
+  FROM server s,
+       (SELECT count(*) AS running, coalesce(current_setting('vigil.rollup_workers', true)::bigint, 1) - 1 AS wanted
+        FROM process p WHERE p.kind = 'pg_vigil roller' AND p.datname = current_database()) r
+  WHERE s.wanted AND s.launched AND r.running < r.wanted
+  UNION ALL
   SELECT 'info', 'restore', 'a dump is being restored into this database: jobs do nothing until that session ends',
          'SELECT pid, application_name, backend_start FROM pg_stat_activity WHERE datname = current_database();'
   WHERE vigil.being_restored()

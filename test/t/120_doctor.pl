@@ -109,6 +109,11 @@ mend('workers');
 finds('workers', undef, 'on again');
 finds('settings', undef, 'which also capture');
 $node->safe_psql($db, 'ALTER SYSTEM RESET vigil.capture_server_errors');
+setting('vigil.rollup_workers = 8');
+finds('workers', qr/^warning vigil.rollup_workers: \d of 7 rollers run in database "postgres" besides the scheduler: all 11 of max_worker_processes are taken$/,
+	'rollers without processes');
+setting('vigil.rollup_workers = 1');
+finds('workers', undef, 'none wanted');
 setting('vigil.pause_jobs = on');
 finds('jobs', qr/^warning vigil.pause_jobs: all jobs are paused$/, 'all jobs paused');
 mend('jobs');
