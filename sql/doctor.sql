@@ -282,6 +282,23 @@ AS $$
 $$;
 COMMENT ON FUNCTION vigil.check_retention(interval) IS 'Check of vigil.doctor(): what is older than its retention goes.';
 
+CREATE OR REPLACE FUNCTION vigil.free_disk_bytes() RETURNS bigint
+  LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'vigil_free_disk_bytes';
+COMMENT ON FUNCTION vigil.free_disk_bytes() IS 'Free bytes of the file system that holds the default tablespace of this database.';
+
+CREATE OR REPLACE FUNCTION vigil.check_disk(within interval DEFAULT '7 days', free_bytes bigint DEFAULT NULL) RETURNS SETOF vigil.finding
+  LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  SELECT CASE WHEN f.reached_at < now() + within / 7 THEN 'critical' ELSE 'warning' END, 'disk',
+         format('the disk has %s left and is full by %s: %s come on a day', pg_size_pretty(f.limit_bytes),
+                date_trunc('hour', f.reached_at), pg_size_pretty(f.bytes_per_day)),
+         'Add space, or keep less: UPDATE vigil.partition_policy SET retention = ...; see vigil.preview_retention().'
+  FROM vigil.partition_forecast(coalesce(check_disk.free_bytes, vigil.free_disk_bytes())) f
+  WHERE f.parent IS NULL AND f.reached_at < now() + within
+$$;
+COMMENT ON FUNCTION vigil.check_disk(interval, bigint) IS
+  'Check of vigil.doctor(): at the pace of the last partitions the disk lasts for a week.';
+
 CREATE OR REPLACE FUNCTION vigil.check_managed_tables() RETURNS SETOF vigil.finding
   LANGUAGE sql STABLE PARALLEL RESTRICTED SET search_path = pg_catalog, vigil, pg_temp
 AS $$

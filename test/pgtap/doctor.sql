@@ -2,7 +2,7 @@
 -- test/t/120_doctor.pl.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(65);
+SELECT plan(69);
 
 -- What is found in an area, as severity, subject and problem.
 CREATE FUNCTION pg_temp.found(wanted text) RETURNS text LANGUAGE sql AS $$
@@ -162,6 +162,14 @@ SELECT pg_temp.mend('quarantine');
 SELECT pg_temp.finds('quarantine', '^warning events: 1 events .*: their partition exists, but they were not stored yet$', 'with its partition');
 SELECT vigil.replay_quarantine() \g /dev/null
 SELECT pg_temp.well('quarantine', 'stored');
+
+-- Disk
+SELECT count(*) FROM vigil.maintain_partitions('events', now() - interval '80 days') \g /dev/null
+UPDATE vigil.partition_policy SET retention = NULL WHERE parent = 'events';  -- else it holds less than there is
+SELECT cmp_ok(vigil.free_disk_bytes(), '>', 0::bigint, 'the free space of the disk');
+SELECT matches((SELECT severity || ': ' || problem FROM vigil.check_disk('7 days', 1)), '^critical: the disk has 1 bytes left and is full by .*: \d+ bytes come on a day$', 'a disk that will be full');
+SELECT is_empty('SELECT * FROM vigil.check_disk(''7 days'', 1000000000000000)', 'or not');
+SELECT pg_temp.well('disk', 'nor this one');
 
 -- Ingest
 SELECT vigil.track_batch('[{"moduleId": "secret"}, 1]') \g /dev/null
