@@ -104,10 +104,10 @@ bool Quotas::admits(const Uuid& module, QuotaFact fact, std::string_view copy_of
 LimitedKey Quotas::key_of(const Uuid& module, QuotaFact fact, std::string_view copy_of) {
   auto& last = last_[static_cast<std::size_t>(fact)];
   if (last && last->module == module && copy_of.empty()) return last->key;
-  const std::string scope = "quota of " + std::string(kQuotaNames[static_cast<std::size_t>(fact)]);
-  std::string key = to_string(module);
-  if (!copy_of.empty()) key.append(" ").append(copy_of);
-  last = {module, limited_key(scope, key)};
+  // The key is the module alone, so that it can be exempt.
+  std::string scope = "quota of " + std::string(kQuotaNames[static_cast<std::size_t>(fact)]);
+  if (!copy_of.empty()) scope.append(" ").append(copy_of);
+  last = {module, limited_key(scope, to_string(module))};
   return last->key;
 }
 

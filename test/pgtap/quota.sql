@@ -1,7 +1,7 @@
 -- Quotas as one session sees them, with or without preload: a quota of 0 needs no memory. test/t/110_rate_limit.pl has the rest.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(41);
+SELECT plan(42);
 
 CREATE FUNCTION pg_temp.counts(r vigil.ingest_result) RETURNS text LANGUAGE sql AS $$ SELECT format('%s stored, %s refused', (r).accepted, (r).rejected) $$;
 CREATE FUNCTION pg_temp.send_event(module text DEFAULT '11111111-1111-4111-8111-111111111111') RETURNS text LANGUAGE sql AS $$
@@ -71,6 +71,9 @@ SELECT is(pg_temp.send_error(:'second'), '1 stored, 0 refused', 'leave room for 
 SELECT is(ROW(fact, used, remaining, reset_at)::text, '(error_copies,,,)', 'each fingerprint has its own count') FROM vigil.quota_usage;
 UPDATE vigil.quotas SET burst = 0;
 SELECT is(pg_temp.send_error(), '0 stored, 1 refused', 'a quota of 0 copies');
+SET LOCAL vigil.rate_limit_exempt = '11111111-1111-4111-8111-111111111111';
+SELECT is(pg_temp.send_error(), '1 stored, 0 refused', 'S2-62: but not for an exempt module');
+RESET vigil.rate_limit_exempt;
 SELECT is(reason, '1 error copies above the quota of 100 in 1 day', 'says so') FROM vigil.rejected ORDER BY id DESC LIMIT 1;
 
 -- Mistakes.
