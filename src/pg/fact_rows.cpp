@@ -1,10 +1,10 @@
 #include "pg/fact_rows.hpp"
 
-#include <ctime>
 #include <set>
 
 #include "pg/bulk_insert.hpp"
 #include "pg/dirty.hpp"
+#include "pg/uuid.hpp"
 
 extern "C" {
 #include "nodes/makefuncs.h"
@@ -90,21 +90,11 @@ std::string quarantine_sql(const FactTable& table) {
          unnest_list(table) + " AS r (" + column_list(table) + ")";
 }
 
-// The ids of a whole batch cost one draw of randomness.
 std::pmr::vector<Uuid> make_ids(std::size_t count, std::pmr::memory_resource* resource) {
-  constexpr std::size_t kRandom = 10;
-  std::pmr::vector<std::uint8_t> random(count * kRandom, resource);
-  if (!pg_strong_random(random.data(), random.size()))
-    throw Error(Code::kInternal, "could not generate random values");
-  timespec now{};
-  clock_gettime(CLOCK_REALTIME, &now);
-  const auto millis = static_cast<std::uint64_t>(now.tv_sec) * 1000 +
-                      static_cast<std::uint64_t>(now.tv_nsec) / 1000000;
+  const std::uint64_t millis = unix_millis();
   std::pmr::vector<Uuid> ids(resource);
   ids.reserve(count);
-  for (std::size_t i = 0; i < count; ++i)
-    ids.push_back(make_uuid_v7(
-        millis, std::span<const std::uint8_t, kRandom>(random.data() + i * kRandom, kRandom)));
+  for (std::size_t i = 0; i < count; ++i) ids.push_back(new_uuid_v7(millis));
   return ids;
 }
 
