@@ -3,6 +3,7 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <vector>
 
 #include "core/timestamp.hpp"
 
@@ -82,19 +83,51 @@ constexpr Column kErrors[] = {
 static_assert(std::size(kEvents) == static_cast<std::size_t>(EventColumn::kMetadata) + 1);
 static_assert(std::size(kErrors) == static_cast<std::size_t>(ErrorColumn::kContext) + 1);
 
-// Whether the key is the plain name (lower case, no underscores) once its own case and underscores
-// are ignored.
-bool same_key(std::string_view key, std::string_view plain) {
-  std::size_t at = 0;
-  for (const char c : key) {
-    if (c == '_') continue;
-    const char lower = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    while (at < plain.size() && plain[at] == '_') ++at;
-    if (at == plain.size() || plain[at] != lower) return false;
-    ++at;
+// Keys of a table by what is left of them without case and underscores.
+class KeyIndex {
+ public:
+  explicit KeyIndex(std::span<const Column> columns) {
+    for (std::size_t i = 0; i < columns.size(); ++i) add(columns[i].name, i, true);
+    for (std::size_t i = 0; i < columns.size(); ++i)
+      for (const std::string_view key : columns[i].keys)
+        if (!key.empty()) add(key, i, false);
   }
-  return at == plain.size();
-}
+
+  ColumnMatch find(std::string_view key) const {
+    std::array<char, kLongest> plain{};
+    const auto size = strip(key, plain);
+    if (!size) return {};
+    for (const Entry& entry : entries_[*size])
+      if (entry.plain == plain) return entry.match;
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t kLongest = 16;
+
+  struct Entry {
+    std::array<char, kLongest> plain;
+    ColumnMatch match;
+  };
+
+  // The rest of the key and its size; null if that is longer than any column's.
+  static std::optional<std::size_t> strip(std::string_view key, std::array<char, kLongest>& plain) {
+    std::size_t size = 0;
+    for (const char c : key) {
+      if (c == '_') continue;
+      if (size == kLongest) return std::nullopt;
+      plain[size++] = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    }
+    return size;
+  }
+
+  void add(std::string_view key, std::size_t index, bool own_name) {
+    Entry entry{{}, {static_cast<int>(index), own_name}};
+    entries_[strip(key, entry.plain).value()].push_back(entry);
+  }
+
+  std::array<std::vector<Entry>, kLongest + 1> entries_;
+};
 
 // The start of a value, for messages.
 std::string excerpt(std::string_view text) {
@@ -281,12 +314,9 @@ std::span<const Column> event_columns() { return kEvents; }
 std::span<const Column> error_columns() { return kErrors; }
 
 ColumnMatch find_column(std::span<const Column> columns, std::string_view key) {
-  for (std::size_t i = 0; i < columns.size(); ++i)
-    if (same_key(key, columns[i].name)) return {static_cast<int>(i), true};
-  for (std::size_t i = 0; i < columns.size(); ++i)
-    for (const std::string_view other : columns[i].keys)
-      if (!other.empty() && same_key(key, other)) return {static_cast<int>(i), false};
-  return {};
+  static const KeyIndex events(kEvents);
+  static const KeyIndex errors(kErrors);
+  return (columns.data() == kEvents ? events : errors).find(key);
 }
 
 void clip_text(const Column& column, Field& field) {

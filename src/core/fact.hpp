@@ -103,6 +103,7 @@ struct ColumnMatch {
   bool own_name = false;
 };
 
+// Of one of the two tables above.
 ColumnMatch find_column(std::span<const Column> columns, std::string_view key);
 
 // A member of the client's object. Objects and arrays are opaque here.

@@ -54,8 +54,26 @@ BulkInsert::BulkInsert(Relation relation)
   ExecOpenIndices(result_, false);
   // A copy is not counted for each slot.
   columns_ = CreateTupleDescCopy(RelationGetDescr(relation_));
+  texts_ = static_cast<char*>(palloc(kTextBytes));
   MemoryContextSwitchTo(caller);
   next_slot();
+}
+
+// With the short header that it will have in the table.
+Datum BulkInsert::text(std::string_view text) {
+  const std::size_t size = VARHDRSZ_SHORT + text.size();
+  if (size > VARATT_SHORT_MAX || text_bytes_ + size > kTextBytes) {
+    const MemoryContext caller = MemoryContextSwitchTo(rows_);
+    const Datum copy =
+        PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
+    MemoryContextSwitchTo(caller);
+    return copy;
+  }
+  char* const start = texts_ + text_bytes_;
+  text_bytes_ += size;
+  SET_VARSIZE_SHORT(start, size);
+  std::memcpy(VARDATA_SHORT(start), text.data(), text.size());
+  return PointerGetDatum(start);
 }
 
 void BulkInsert::next_slot() {
@@ -83,6 +101,7 @@ void BulkInsert::flush() {
   ResetPerTupleExprContext(estate_);
   for (int i = 0; i < count_; ++i) ExecClearTuple(slots_[i]);
   MemoryContextReset(rows_);
+  text_bytes_ = 0;
   count_ = 0;
 }
 

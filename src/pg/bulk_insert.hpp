@@ -18,10 +18,11 @@ class BulkInsert {
   explicit BulkInsert(Relation relation);
 
   // Values and nulls of the next row, to be filled wholly; what they point at must live until
-  // finish(), or come from memory().
+  // finish().
   Datum* values() { return slots_[count_]->tts_values; }
   bool* nulls() { return slots_[count_]->tts_isnull; }
-  MemoryContext memory() const { return rows_; }
+  // A text for them.
+  Datum text(std::string_view text);
 
   // Takes the row; a violated constraint is an error as of INSERT.
   void put();
@@ -31,6 +32,7 @@ class BulkInsert {
 
  private:
   static constexpr int kRows = 128;
+  static constexpr std::size_t kTextBytes = 16 * 1024;
 
   void next_slot();
   void flush();
@@ -42,6 +44,8 @@ class BulkInsert {
   MemoryContext rows_;
   CommandId command_;
   int count_ = 0;
+  char* texts_ = nullptr;  // short texts of the rows, one behind the other
+  std::size_t text_bytes_ = 0;
   TupleTableSlot* slots_[kRows] = {};
 };
 

@@ -251,7 +251,8 @@ Datum vigil_track_columns(PG_FUNCTION_ARGS) {
       std::optional<Uuid> module;
       if (const Field& field = fields[at(EventColumn::kModuleId)]; field.present)
         module = field.uuid;
-      if (!rejection) rejection = ingest.finish_members(columns, fields);
+      if (!rejection)
+        rejection = ingest.finish_members(columns, fields, Ingest::Containers::kWhole);
       if (!rejection) rejection = ingest.add_event(std::move(fields));
       if (rejection) ingest.reject({row + 1, module, *rejection, batch.item(row)});
     }

@@ -23,14 +23,13 @@ Oid type_of(ColumnType type) {
   return kTypes[static_cast<std::size_t>(type)];
 }
 
-// Runs inside call(): the text is copied.
+// Of every type but text, whose bytes need a header.
 Datum field_datum(ColumnType type, const Field& field) {
   switch (type) {
     case ColumnType::kUuid:
       return PointerGetDatum(field.uuid.bytes.data());
     case ColumnType::kText:
-      return PointerGetDatum(
-          cstring_to_text_with_len(field.text.data(), static_cast<int>(field.text.size())));
+      break;
     case ColumnType::kDouble:
       return Float8GetDatum(field.number);
     case ColumnType::kBigint:
@@ -196,7 +195,20 @@ void FactRows::drop_known(IngestCounts& counts) {
   rows_.erase(rows_.begin() + static_cast<std::ptrdiff_t>(kept), rows_.end());
 }
 
-// The locks are kept, so it stays true.
+namespace {
+
+// Whether the time lies between a finite bound and the finite one after it.
+bool lies_between(const PartitionBoundInfoData* bounds, int bound, TimestampTz time) {
+  if (bound < 0 || bound + 1 >= bounds->ndatums) return false;
+  return bounds->kind[bound][0] == PARTITION_RANGE_DATUM_VALUE &&
+         bounds->kind[bound + 1][0] == PARTITION_RANGE_DATUM_VALUE &&
+         DatumGetTimestampTz(bounds->datums[bound][0]) <= time &&
+         time < DatumGetTimestampTz(bounds->datums[bound + 1][0]);
+}
+
+}  // namespace
+
+// The lock on the table is kept, so that they stay.
 FactRows::Places FactRows::find_partitions() const {
   Places places{std::pmr::vector<Oid>(rows_.size(), InvalidOid, resource_)};
   Oid* found = places.partitions.data();
@@ -211,11 +223,14 @@ FactRows::Places FactRows::find_partitions() const {
     PartitionDesc partitions = RelationGetPartitionDesc(relation, !IsolationUsesXactSnapshot());
     int known = -1;
     bool closed = false;
+    int bound = -1;
     for (std::size_t i = 0; i < rows_.size() && partitions->nparts > 0; ++i) {
       Datum time = TimestampTzGetDatum(rows[i][table_.created_at].integer - kPostgresEpoch);
       bool equal = false;
-      const int bound = partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
-                                                      partitions->boundinfo, 1, &time, &equal);
+      // Neighbours mostly share a partition.
+      if (!lies_between(partitions->boundinfo, bound, DatumGetTimestampTz(time)))
+        bound = partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
+                                              partitions->boundinfo, 1, &time, &equal);
       const int index = partitions->boundinfo->indexes[bound + 1];
       if (index < 0) continue;
       if (index != known) closed = is_closed(partitions->oids[index]);
@@ -289,11 +304,11 @@ bool match_columns(const FactTable& table, TupleDesc partition, int* sources) {
 }  // namespace
 
 bool FactRows::insert_plainly(const Places& places, Oid partition) const {
-  const auto count = static_cast<std::size_t>(
-      std::count(places.partitions.begin(), places.partitions.end(), partition));
-  const auto ids = make_ids(count, resource_);
-  const Row* rows = rows_.data();
-  const Oid* partitions = places.partitions.data();
+  std::pmr::vector<const Field*> rows(resource_);
+  rows.reserve(rows_.size());
+  for (std::size_t i = 0; i < rows_.size(); ++i)
+    if (places.partitions[i] == partition) rows.push_back(rows_[i].data());
+  const auto ids = make_ids(rows.size(), resource_);
   const Uuid* id = ids.data();
   return call([&] {
     Relation relation = table_open(partition, RowExclusiveLock);
@@ -304,23 +319,21 @@ bool FactRows::insert_plainly(const Places& places, Oid partition) const {
     if (plain) {
       BulkInsert insert(relation);
       const Datum now = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
-      for (std::size_t row = 0; row < rows_.size(); ++row) {
-        if (partitions[row] != partition) continue;
-        const Field* fields = rows[row].data();
+      for (const Field* fields : rows) {
         Datum* values = insert.values();
         bool* nulls = insert.nulls();
-        const MemoryContext caller = MemoryContextSwitchTo(insert.memory());
         for (int i = 0; i < columns->natts; ++i) {
           const int source = sources[i];
           nulls[i] = source == kNull || (source >= 0 && !fields[source].present);
           if (source >= 0 && !nulls[i])
-            values[i] = field_datum(table_.columns[source].type, fields[source]);
+            values[i] = table_.columns[source].type == ColumnType::kText
+                            ? insert.text(fields[source].text)
+                            : field_datum(table_.columns[source].type, fields[source]);
           else if (source == kId)
             values[i] = PointerGetDatum((id++)->bytes.data());
           else if (source == kReceivedAt)
             values[i] = now;
         }
-        MemoryContextSwitchTo(caller);
         insert.put();
       }
       insert.finish();

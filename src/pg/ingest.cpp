@@ -25,6 +25,15 @@ void default_text(Field& field, std::string_view text) {
   if (!field.present && !text.empty()) set_text(field, text);
 }
 
+void default_member(Field& field, const void* object, std::string_view key) {
+  if (!field.present) default_text(field, text_member(object, key));
+}
+
+// The jsonb whose outermost container it is.
+Datum whole_datum(const void* container) {
+  return PointerGetDatum(static_cast<const char*>(container) - offsetof(Jsonb, root));
+}
+
 // The container of a jsonb that is ready to be stored.
 const void* container_of(const Field& field) {
   return field.present ? json_container(PointerGetDatum(field.container)) : nullptr;
@@ -71,7 +80,8 @@ Ingest::Ingest(const char* source)
       releases_(&resource_) {}
 
 std::optional<Rejection> Ingest::read_members(std::span<const Member> members,
-                                              std::span<const Column> columns, Row& row, int rest) {
+                                              std::span<const Column> columns, Row& row, int rest,
+                                              Containers containers) {
   std::optional<JsonObject> others;
   const auto keep = [&](const Member& member) {
     if (rest < 0) return;
@@ -103,16 +113,19 @@ std::optional<Rejection> Ingest::read_members(std::span<const Member> members,
     else if (auto rejection = read_field(columns[index], member->value, row[index]))
       return rejection;
   }
-  if (auto rejection = finish_members(columns, row)) return rejection;
+  if (auto rejection = finish_members(columns, row, containers)) return rejection;
   return others ? keep_others(others->finish(), row[static_cast<std::size_t>(rest)]) : std::nullopt;
 }
 
-std::optional<Rejection> Ingest::finish_members(std::span<const Column> columns, Row& row) {
+std::optional<Rejection> Ingest::finish_members(std::span<const Column> columns, Row& row,
+                                                Containers containers) {
   if (auto missing = missing_field(columns, row)) return missing;
   for (std::size_t i = 0; i < columns.size(); ++i) {
     if (columns[i].type != ColumnType::kObject || !row[i].present) continue;
-    if (auto rejection = check_size(columns[i].name, row[i].container)) return rejection;
-    set_json(row[i], scrubbed_json(row[i].container));
+    const void* container = row[i].container;
+    if (auto rejection = check_size(columns[i].name, container)) return rejection;
+    set_json(row[i], containers == Containers::kWhole ? scrubbed_json(whole_datum(container))
+                                                      : scrubbed_json(container));
   }
   return std::nullopt;
 }
@@ -121,7 +134,7 @@ std::optional<Rejection> Ingest::finish_members(std::span<const Column> columns,
 std::optional<Rejection> Ingest::keep_others(Datum others, Field& field) {
   const void* container = json_container(others);
   if (auto rejection = check_size("members without a column", container)) return rejection;
-  const Datum kept = scrubbed_json(container);
+  const Datum kept = scrubbed_json(others);
   set_json(field, field.present ? call([&] {
              return DirectFunctionCall2(jsonb_concat, kept, PointerGetDatum(field.container));
            })
@@ -189,7 +202,7 @@ std::optional<Rejection> Ingest::add_event(Row&& row) {
       subject = key->empty() ? row[at(kName)].text : text_member(payload, *key);
     set_text(row[at(kSubject)], subject);
   }
-  default_text(row[at(kStatus)], text_member(payload, "statusCode"));
+  default_member(row[at(kStatus)], payload, "statusCode");
   if (!row[at(kSuccess)].present) {
     const std::string_view status = row[at(kStatus)].present ? row[at(kStatus)].text : "";
     if (const auto success = judge_success(type, row[at(kName)].text, status)) {
@@ -197,8 +210,8 @@ std::optional<Rejection> Ingest::add_event(Row&& row) {
       row[at(kSuccess)].boolean = *success;
     }
   }
-  default_text(row[at(kDevice)], text_member(metadata, "device"));
-  default_text(row[at(kBrowser)], text_member(metadata, "browser"));
+  default_member(row[at(kDevice)], metadata, "device");
+  default_member(row[at(kBrowser)], metadata, "browser");
   hide_person(row[at(kIpHash)], row[at(kUserKey)]);
   upper_case(texts_, row[at(kCountry)]);
   default_json(row[at(kPayload)]);

@@ -56,14 +56,20 @@ class Ingest {
   Row new_event() const { return events_.new_row(); }
   Row new_error() const { return errors_.new_row(); }
 
+  // Whether containers of values are parts of a larger jsonb, or stand alone, as json_container()
+  // and parse_json() give them.
+  enum class Containers { kParts, kWhole };
+
   // Reads the members of an object into a row; members without a column go to `rest`, a jsonb
   // object column, unless it is -1.
   std::optional<Rejection> read_members(std::span<const Member> members,
-                                        std::span<const Column> columns, Row& row, int rest);
+                                        std::span<const Column> columns, Row& row, int rest,
+                                        Containers containers = Containers::kParts);
 
   // What every row must pass once its members are read: required columns, and the size of objects,
   // from which addresses are removed.
-  std::optional<Rejection> finish_members(std::span<const Column> columns, Row& row);
+  std::optional<Rejection> finish_members(std::span<const Column> columns, Row& row,
+                                          Containers containers);
 
   // Completes the row: times, pseudonyms, fingerprint, defaults. It is then stored by finish(),
   // unless a quota refuses it.

@@ -2,6 +2,7 @@
 
 #include <charconv>
 
+#include "core/char_set.hpp"
 #include "core/ip.hpp"
 
 namespace vigil::pg {
@@ -67,6 +68,8 @@ bool same_letters(std::string_view key, std::string_view plain) noexcept {
 
 // Members whose value is an address of a person, whatever its form.
 bool names_address(std::string_view key) noexcept {
+  static constexpr CharSet kFirst("iIcCuUrRxXtTfF_-");
+  if (key.empty() || !kFirst.has(key.front())) return false;
   for (const std::string_view plain :
        {"ip", "ipaddress", "ipaddr", "clientip", "userip", "remoteip", "remoteaddr",
         "remoteaddress", "xforwardedfor", "xrealip", "cfconnectingip", "trueclientip", "forwarded"})
@@ -265,6 +268,11 @@ std::size_t json_size(const void* container) {
 Datum scrubbed_json(const void* container) {
   JsonbContainer* source = container_of(container);
   return has_suspect(source) ? JsonScrubber(source).run() : whole_json(source);
+}
+
+Datum scrubbed_json(Datum jsonb) {
+  JsonbContainer* source = container_of(json_container(jsonb));
+  return has_suspect(source) ? JsonScrubber(source).run() : jsonb;
 }
 
 std::string_view json_text(const void* container) {

@@ -37,6 +37,9 @@ std::size_t json_size(const void* container);
 // user agents, which look alike, stay.
 Datum scrubbed_json(const void* container);
 
+// The same for a jsonb that stands alone; itself if it has none.
+Datum scrubbed_json(Datum jsonb);
+
 // The container as JSON text.
 std::string_view json_text(const void* container);
 

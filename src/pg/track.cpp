@@ -129,7 +129,8 @@ std::optional<Rejection> TextItems::track(std::string_view item, std::optional<U
   }
   Row row = ingest_.new_event();
   if (auto rejection = ingest_.read_members(members_, event_columns(), row,
-                                            static_cast<int>(EventColumn::kMetadata)))
+                                            static_cast<int>(EventColumn::kMetadata),
+                                            Ingest::Containers::kWhole))
     return rejection;
   return ingest_.add_event(std::move(row));
 }
