@@ -12,7 +12,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = vigil_node('limits', preload => 1, streaming => 1,
-	conf => "vigil.rate_limit_buckets = 512\nvigil.workers = off\nrestart_after_crash = on\n");
+	conf => "vigil.rate_limit_buckets = 512\nvigil.workers = off\n");
 
 sub ask
 {
@@ -93,7 +93,7 @@ my $change = qq(\\! psql -XAtq -d postgres -c "SELECT vigil.set_quota('$m', 'eve
 is($node->safe_psql('postgres', "SELECT accepted FROM vigil.track_event($event);\n$change\nSELECT accepted FROM vigil.track_event($event)"), "0\n\n1",
 	'S2-65: a session notices what another one has set');
 
-# A session that dies takes nothing along; a restart forgets.
+# A restart forgets.
 $node->restart;
 is(stats('allowed, refused, untracked, buckets'), '0|0|0|0', 'a restart forgets');
 is(ask(q('hot', 1000, '10000 days'), 'remaining'), 999, 'and fills all buckets');
