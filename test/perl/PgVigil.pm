@@ -22,8 +22,10 @@ use constant OTHER_MODULE => '00000000-0000-4000-8000-0000000000b2';
 sub vigil_node
 {
 	my ($name, %params) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
-	$node->init(allows_streaming => $params{streaming} // 0);
+	my $node = PostgreSQL::Test::Cluster->new($name, $params{install_path} ? (install_path => $params{install_path}) : ());
+	# As those of older versions, which pg_upgrade wants.
+	my @extra = $params{upgraded} && $node->pg_version >= 18 ? ('--no-data-checksums') : ();
+	$node->init(allows_streaming => $params{streaming} // 0, extra => \@extra);
 	$node->append_conf('postgresql.conf', "max_connections = 100\n");
 	# Tests wait for the roller; what patience does is shown in pgtap/rollup.sql.
 	$node->append_conf('postgresql.conf', "vigil.rollup_patience = 0\n");
