@@ -47,6 +47,8 @@ max_prepared_transactions = 30
 autovacuum_naptime = 1
 vigil.async_flush_interval = 200ms
 vigil.rollup_patience = 200ms
+vigil.rollup_workers = 2
+max_worker_processes = 16
 log_line_prefix = '%m [%p] %e %b %a '
 log_statement = none
 vigil.workers = off
@@ -149,7 +151,7 @@ UPDATE vigil.partition_policy SET width = 'day', ahead = '3 days', past = '$olde
   archive_schema = CASE parent WHEN 'events' THEN 'archive' END;
 SELECT count(*) FROM vigil.maintain_partitions();
 SELECT vigil.alter_job('rollup', '1 second'), vigil.alter_job('maintain_partitions', '1 second'),
-  vigil.alter_job('replay_quarantine', '1 second'), vigil.alter_job('expire', '5 seconds');
+  vigil.alter_job('replay_quarantine', '1 second'), vigil.alter_job('expire', '5 seconds'), vigil.alter_job('verify_rollups', '2 seconds');
 @{[ map { "SELECT vigil.set_time_zone('$_', '$zone{$_}');" } @modules ]}
 SQL
 # Not before: the workers would have made months.
@@ -415,12 +417,12 @@ sub kill_backend
 my %disturbances = (
 	pause => sub { return 0; },
 	terminate => sub {
-		my $pid = backend(choose('roller', 'runner', 'pg_vigil scheduler', 'pg_vigil launcher'));
+		my $pid = backend(choose('roller', 'runner', 'pg_vigil scheduler', 'pg_vigil roller', 'pg_vigil launcher'));
 		one("SELECT pg_terminate_backend($pid)") if $pid;
 		return 0;
 	},
 	kill_scheduler => sub { return kill_backend('pg_vigil scheduler') },
-	kill_roller => sub { return kill_backend(choose('roller', 'runner')) },
+	kill_roller => sub { return kill_backend(choose('roller', 'runner', 'pg_vigil roller')) },
 	kill_writer => sub { return kill_backend(choose(@names)) },
 	kill_postmaster => sub { kill_server($node, chance(0.5)); return 1; },
 	stop_immediate => sub { $node->stop('immediate'); return 1; },
@@ -617,6 +619,8 @@ if (!@differences)
 	  if !$node->safe_psql($db, 'SELECT count(*) FROM vigil.dirty');
 	ok($node->poll_query_until($db, q{SELECT count(*) = 0 FROM vigil.jobs WHERE failures > 0 OR state NOT IN ('waiting', 'running')}),
 		'design 9: every job goes on');
+	is(one('SELECT hours > 0, differences, (SELECT count(*) FROM vigil.rollup_differences) FROM vigil.verify_state'), 't|0|0',
+		'issue 5: the verifier was at work and found nothing');
 	ok($node->poll_query_until($db, 'SELECT count(*) > 0 FROM vigil.retired_partitions WHERE finished_at IS NOT NULL'),
 		'design 5: partitions were retired');
 	$node->command_ok([ 'pg_amcheck', '--install-missing', '--heapallindexed', '--schema', 'vigil', $db ], 'no table or index is damaged');
