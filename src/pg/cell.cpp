@@ -1,6 +1,7 @@
 // The one-pass aggregate of the roller and the readers of its result.
 #include "core/cell.hpp"
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/distribution.hpp"
