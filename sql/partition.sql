@@ -156,6 +156,10 @@ BEGIN
   IF vigil.being_restored() THEN
     RETURN;
   END IF;
+  -- Who goes on with other work after this must not hold up ingest meanwhile.
+  IF NOT EXISTS (SELECT FROM vigil.missing_partitions(for_parent, at)) THEN
+    RETURN;
+  END IF;
   -- One at a time; whoever comes second finds nothing missing.
   PERFORM pg_advisory_xact_lock(hashtextextended('vigil.maintain_partitions', 0));
   FOR missing IN SELECT * FROM vigil.missing_partitions(for_parent, at) LOOP
