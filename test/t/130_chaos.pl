@@ -314,7 +314,7 @@ sub transaction
 	if ($what->{prepared})
 	{
 		# Now and then none is open, or no partition could ever be retired.
-		my $open = $unsettled{$writer};
+		my $open = $unsettled{$writer} //= [];
 		my $leave = choose(0, 0, 1, 3);
 		push @lines, resolve_prepared(splice @$open, int rand @$open, 1) while @$open > $leave;
 	}
