@@ -345,7 +345,7 @@ sub start_psql
 	return IPC::Run::start(
 		[ $node->installed_command('psql'), '-XAtq', '-d', $node->connstr($db), '-f', $script,
 			'-v', 'ON_ERROR_STOP=' . ($params{go_on} ? 0 : 1) ],
-		'<', \undef, '>>', $out, '2>>', "$script.err");
+		'<', '/dev/null', '>>', $out, '2>>', "$script.err");
 }
 
 # Waits for it; true when it succeeded.

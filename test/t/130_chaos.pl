@@ -564,7 +564,11 @@ sub work
 		one("SELECT vigil.set_time_zone('$modules[1]', '" . choose('Europe/Amsterdam', 'America/New_York', 'Asia/Tokyo') . q{')});
 		$count{'changes of zone'}++;
 	}
-	poll(sub { $ledger{$_}->read_output($out{$_}) for @names; return time > $until && transactions() >= $before + 20 }, 'writers get on');
+	poll(sub {
+			start_writers();    # who have come to the end of their script
+			$ledger{$_}->read_output($out{$_}) for @names;
+			return time > $until && transactions() >= $before + 20;
+		}, 'writers get on');
 	return;
 }
 
