@@ -6,6 +6,7 @@
 // courier   one per database: the same for jobs that wait for the network
 // roller    as many per database as vigil.rollup_workers says, less one: help the job rollup
 // recorder  one per database while there is need: stores what sessions left in the queue
+// detacher  one per database while there is need: detaches old partitions, for which nobody waits
 #pragma once
 
 namespace vigil::worker {
