@@ -66,7 +66,7 @@ same_as_raw($node, $db, 'design 6 after rollers were ended');
 # --- Settings -------------------------------------------------------------------------------------
 
 $node->safe_psql($db, "SELECT vigil.pause_job('rollup')");
-sleep 0.1 while $node->safe_psql($db, "SELECT count(*) FROM vigil.jobs WHERE name = 'rollup' AND state = 'running'");
+$node->poll_query_until($db, "SELECT state <> 'running' FROM vigil.jobs WHERE name = 'rollup'") or die 'the run does not end';
 fill(20);
 is($node->safe_psql($db, 'SELECT vigil.assist_rollup()'), '0', 'design 9: while the job is paused, rollers do nothing');
 cmp_ok($node->safe_psql($db, 'SELECT count(*) FROM vigil.dirty'), '>', 0, 'design 9: and marks stay');
