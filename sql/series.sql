@@ -78,6 +78,7 @@ DECLARE
   first timestamptz;
   last timestamptz;
   level text;
+  marked timestamptz[];     -- hours
 BEGIN
   zone := coalesce(zone, module_zone);
   IF (isfinite(starts_at) AND isfinite(ends_at) AND starts_at < ends_at) IS NOT TRUE THEN
@@ -101,6 +102,11 @@ BEGIN
     WHEN bool_and(b = date_trunc('minute', b)) AND first >= (SELECT s.minute_floor FROM vigil.rollup_state s) THEN 'minute'
     ELSE 'none' END INTO level
   FROM unnest(starts || last) AS b;
+  -- Looked for once, not for each cell.
+  IF level = 'hour' THEN
+    marked := ARRAY(SELECT DISTINCT date_trunc('hour', d.minute, 'UTC') FROM vigil.dirty d
+                    WHERE d.module_id = module AND d.minute >= first AND d.minute < last);
+  END IF;
 
   RETURN QUERY
   WITH buckets AS MATERIALIZED (
@@ -111,8 +117,12 @@ BEGIN
     WHERE level = 'day' AND d.module_id = module AND d.bucket >= first AND d.bucket < last
     UNION ALL
     SELECT vigil.time_bucket(step, h.bucket, zone), h.version_id, h.event_type, h.subject, h.cell
-    FROM vigil.hours h
-    WHERE level = 'hour' AND h.module_id = module AND h.bucket >= first AND h.bucket < last
+    FROM vigil.cells_hour h
+    WHERE level = 'hour' AND h.module_id = module AND h.bucket >= first AND h.bucket < last AND h.bucket <> ALL (marked)
+    UNION ALL
+    SELECT vigil.time_bucket(step, k.hour, zone), l.version_id, l.event_type, l.subject, l.cell
+    FROM unnest(marked) AS k (hour), LATERAL vigil.live_hour(module, k.hour) l
+    WHERE level = 'hour'
     UNION ALL
     SELECT vigil.time_bucket(step, m.bucket, zone), m.version_id, m.event_type, m.subject, m.cell
     FROM vigil.minutes m

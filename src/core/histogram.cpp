@@ -1,10 +1,12 @@
 #include "core/histogram.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <charconv>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
 #include <string>
 
@@ -194,8 +196,26 @@ void Histogram::fit(Range negative, Range positive) {
   lower_to(scale_ - by);
 }
 
+// The windows of counters are made once, for all values; otherwise they would grow with each.
+void Histogram::make_room_for_distinct() {
+  const auto index = [&](const Distinct& item) {
+    return bucket::index_of(std::abs(item.value)) >> (bucket::kMaxScale - scale_);
+  };
+  const auto zero = std::ranges::lower_bound(distinct_, 0.0, {}, &Distinct::value);
+  const auto positive = std::ranges::upper_bound(distinct_, 0.0, {}, &Distinct::value);
+  Range below;
+  Range above;
+  if (zero != distinct_.begin()) below = {index(*std::prev(zero)), index(distinct_.front())};
+  if (positive != distinct_.end()) above = {index(*positive), index(distinct_.back())};
+  const int scale = scale_;
+  fit(below, above);
+  if (!below.empty()) negative_.cover(below.at_lower_scale(scale - scale_), max_buckets_);
+  if (!above.empty()) positive_.cover(above.at_lower_scale(scale - scale_), max_buckets_);
+}
+
 void Histogram::to_buckets() {
   bucketed_ = true;
+  make_room_for_distinct();
   for (const Distinct& item : distinct_) add_bucketed(item.value, item.count);
   distinct_ = std::pmr::vector<Distinct>(distinct_.get_allocator());
 }
@@ -216,7 +236,34 @@ void Histogram::merge(const Histogram& other) {
   count_ = count;
 }
 
+// The union of both lists of values; false, with nothing changed, when it is too long.
+bool Histogram::try_unite(const Histogram& other) {
+  std::array<Distinct, kMaxDistinct> all;
+  std::size_t size = 0;
+  auto mine = distinct_.begin();
+  auto theirs = other.distinct_.begin();
+  while (mine != distinct_.end() || theirs != other.distinct_.end()) {
+    if (size == all.size()) return false;
+    const bool is_mine = theirs == other.distinct_.end() ||
+                         (mine != distinct_.end() && mine->value <= theirs->value);
+    const bool is_theirs = mine == distinct_.end() ||
+                           (theirs != other.distinct_.end() && theirs->value <= mine->value);
+    all[size] = is_mine ? *mine : *theirs;
+    if (is_mine && is_theirs) all[size].count += theirs->count;
+    if (is_mine) ++mine;
+    if (is_theirs) ++theirs;
+    ++size;
+  }
+  distinct_.assign(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(size));
+  return true;
+}
+
 void Histogram::merge_distinct(const Histogram& other) {
+  // Put in one by one, each value moves those behind it; a few do not matter.
+  if (!bucketed_ && 4 * other.distinct_.size() > distinct_.size()) {
+    if (try_unite(other)) return;
+    to_buckets();
+  }
   for (const Distinct& item : other.distinct_) {
     if (bucketed_) {
       add_bucketed(item.value, item.count);

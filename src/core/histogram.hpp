@@ -297,6 +297,7 @@ class Histogram {
   void add_distinct(double value, std::uint64_t times);
   void add_bucketed(double value, std::uint64_t times);
   void add_to(bucket::Counts& counts, std::int32_t index, std::uint64_t times);
+  bool try_unite(const Histogram& other);
   void merge_distinct(const Histogram& other);
   void merge_buckets(const Histogram& other);
   void subtract_distinct(const Histogram& other);
@@ -305,6 +306,7 @@ class Histogram {
   bool has_possible_sum() const;
   static void check_value(double value);
   static void check_room(std::uint64_t count, std::uint64_t times);
+  void make_room_for_distinct();
   void to_buckets();
   void lower_to(int scale);
   void fit(bucket::Range negative, bucket::Range positive);

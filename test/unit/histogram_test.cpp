@@ -347,6 +347,32 @@ TEST(Histogram, TimesIsRepetition) {
   }
 }
 
+// Some values are in both, they have both signs and lie far apart, and around 64 are different.
+TEST(Histogram, MergesListsOfValuesAsIfAdded) {
+  const auto values = [](int first, int count) {
+    Values result;
+    for (int i = first; i < first + count; ++i) {
+      result.push_back((i % 5 == 0 ? -1 : 1) * std::ldexp(1 + i / 100.0, i * 7 % 41 - 20));
+    }
+    return result;
+  };
+  for (const std::uint32_t limit : {Histogram::kDefaultMaxBuckets, Histogram::kFewestBuckets}) {
+    for (const int mine : {0, 1, 2, 31, 32, 33, 63, 64}) {
+      for (const int theirs : {0, 1, 2, 16, 31, 32, 33, 64}) {
+        for (const int shared : {0, 1, 16}) {
+          Values all = values(0, mine);
+          const Values others = values(std::max(mine - shared, 0), theirs);
+          Histogram merged = of(all, 6, limit);
+          merged.merge(of(others, 6, limit));
+          all.insert(all.end(), others.begin(), others.end());
+          EXPECT_EQ(bytes_of(merged), bytes_of(of(all, 6, limit)))
+              << mine << " and " << theirs << ", " << shared << " shared, limit " << limit;
+        }
+      }
+    }
+  }
+}
+
 TEST(Histogram, MergesItselfAndCopies) {
   for (const std::size_t size : kSizes) {
     Values values = draw(size, 47, mixed);
