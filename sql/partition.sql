@@ -161,7 +161,16 @@ BEGIN
     RETURN;
   END IF;
   -- One at a time; whoever comes second finds nothing missing.
-  PERFORM pg_advisory_xact_lock(hashtextextended('vigil.maintain_partitions', 0));
+  BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('vigil.maintain_partitions', 0));
+  EXCEPTION WHEN lock_not_available THEN
+    RAISE WARNING 'no partition was made: another transaction has made some, and is still open: %', (
+        SELECT string_agg(coalesce('process ' || l.pid, 'one of pg_prepared_xacts'), ', ') FROM pg_locks l
+        WHERE l.locktype = 'advisory' AND l.granted
+          AND (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended('vigil.maintain_partitions', 0))
+      USING HINT = 'The next run tries again.';
+    RETURN;
+  END;
   FOR missing IN SELECT * FROM vigil.missing_partitions(for_parent, at) LOOP
     BEGIN
       PERFORM vigil.create_partition(missing.parent, missing.partition, missing.starts_at,

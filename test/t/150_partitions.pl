@@ -15,6 +15,7 @@ use Test::More;
 # machine is.
 my $node = vigil_node('partitions', preload => 1, conf => <<'CONF');
 max_worker_processes = 16
+max_prepared_transactions = 1
 deadlock_timeout = 50ms
 log_lock_waits = on
 log_line_prefix = '%m [%p] %a '
@@ -157,6 +158,20 @@ $holder->quit;
 $keep->();
 is($one->(q{SELECT bool_and(finished_at IS NOT NULL) FROM vigil.retired_partitions}), 't', 'issue 5: then the job detaches it itself');
 is($one->($cells), $before, 'S0-118: cells of what went are as before');
+
+# --- Partitions of a transaction that stays open --------------------------------------------------
+
+$one->(q{UPDATE vigil.partition_policy SET ahead = '21 days' WHERE parent = 'events'});
+$one->(q{BEGIN; SELECT * FROM vigil.maintain_partitions(); PREPARE TRANSACTION 'ahead'});
+$one->(q{UPDATE vigil.partition_policy SET ahead = '23 days' WHERE parent = 'events'});
+my $missing = 'SELECT count(*) FROM vigil.missing_partitions()';
+$keep->();
+is($one->(q{SELECT failures FROM vigil.jobs WHERE name = 'maintain_partitions'}), 0, 'issue 5: the keeper does not fail because of it');
+like(slurp_file($node->logfile), qr/WARNING:  no partition was made: .* still open: one of pg_prepared_xacts/, 'issue 5: but tells who it is');
+is($one->($missing), 3, 'issue 5: what is missing');
+$one->(q{COMMIT PREPARED 'ahead'});
+$keep->();
+is($one->($missing), 0, 'issue 5: is made when it has ended');
 
 # --- A dump ----------------------------------------------------------------------------------------
 
