@@ -322,17 +322,21 @@ AS $$
            CASE WHEN EXISTS (SELECT FROM partition p WHERE p.parent = w.fact AND p.starts_at <= w.created_at AND p.ends_at > w.created_at)
                   THEN 'their partition exists, but they were not stored yet'
                 WHEN EXISTS (SELECT FROM vigil.retired_partitions r WHERE r.starts_at <= w.created_at AND r.ends_at > w.created_at)
-                  THEN 'facts of their time were retired'
+                  THEN CASE WHEN y.late IS DISTINCT FROM 'count' THEN 'facts of their time were retired'
+                            WHEN w.created_at <@ times.late THEN 'facts of their time were retired, and they were not counted yet'
+                            ELSE 'they are counted when what was retired of their time has been dropped or archived' END
                 WHEN w.created_at < now() - y.past THEN 'they are older than the policy makes partitions for'
                 WHEN w.created_at > now() + y.ahead THEN 'they lie further in the future than the policy makes partitions for'
                 ELSE 'their partition is missing' END AS cause
-    FROM waiting w LEFT JOIN vigil.partition_policy y ON y.parent = w.fact)
+    FROM waiting w LEFT JOIN vigil.partition_policy y ON y.parent = w.fact, vigil.late_times() AS times (late))
   SELECT CASE WHEN j.cause ~ '^their' THEN 'warning' ELSE 'info' END, j.fact,
          format('%s %s from %s to %s wait in quarantine: %s', CASE WHEN count(*) < 10000 THEN count(*)::text ELSE 'at least 10000' END, j.fact,
                 date_trunc('second', min(j.created_at)), date_trunc('second', max(j.created_at)), j.cause),
-         CASE WHEN j.cause ~ 'exists' THEN 'CALL vigil.run_job(''replay_quarantine'');'
+         CASE WHEN j.cause ~ 'yet$' THEN 'CALL vigil.run_job(''replay_quarantine'');'
               WHEN j.cause ~ 'missing' THEN format('SELECT * FROM vigil.maintain_partitions(%L);', j.fact)
               WHEN j.cause ~ 'older' THEN format('UPDATE vigil.partition_policy SET past = now() - %L WHERE parent = %L;', date_trunc('day', min(j.created_at)), j.fact)
+              WHEN j.cause ~ 'counted when' THEN 'SELECT * FROM vigil.retired_partitions WHERE finished_at IS NULL;'
+              WHEN j.cause ~ 'retired' THEN format('UPDATE vigil.partition_policy SET late = ''count'' WHERE parent = %L; -- only their numbers are kept then', j.fact)
               ELSE format('DELETE FROM vigil.quarantine WHERE fact = %L AND created_at BETWEEN %L AND %L; -- they are lost then',
                           j.fact, min(j.created_at), max(j.created_at)) END
   FROM judged j GROUP BY j.fact, j.cause

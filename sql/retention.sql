@@ -462,6 +462,10 @@ BEGIN
       EXECUTE format('ALTER TABLE %s DISABLE TRIGGER closed', target);
     END IF;
     DELETE FROM vigil.retired_partitions r WHERE r.parent = old.parent AND r.partition = old.partition;
+    -- Late facts were added to cells as they were; now these can be made anew, of all.
+    INSERT INTO vigil.dirty (module_id, minute)
+    SELECT DISTINCT l.module_id, l.bucket FROM vigil.late_cells l
+    WHERE l.bucket >= old.starts_at AND l.bucket < old.ends_at;
     restored := restored + 1;
   END LOOP;
   IF restored = 0 THEN

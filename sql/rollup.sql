@@ -58,7 +58,11 @@ AS $$
 #variable_conflict use_column
 BEGIN
   IF starts_at < (SELECT s.minute_floor FROM vigil.rollup_state s) THEN
-    RETURN QUERY SELECT * FROM vigil.raw_cells(module, starts_at, ends_at);
+    RETURN QUERY
+    SELECT * FROM vigil.raw_cells(module, starts_at, ends_at)
+    UNION ALL
+    SELECT l.version_id, l.event_type, l.subject, l.bucket, l.cell
+    FROM vigil.late_cells l WHERE l.module_id = module AND l.bucket >= starts_at AND l.bucket < ends_at;
     RETURN;
   END IF;
   RETURN QUERY
@@ -73,7 +77,7 @@ BEGIN
        LATERAL vigil.raw_cells(module, marked.minute, marked.minute + interval '1 minute') r;
 END $$;
 COMMENT ON FUNCTION vigil.live_minutes(uuid, timestamptz, timestamptz) IS
-  'Minute cells of whole minutes: stored ones for clean minutes, raw facts for marked minutes and for times whose minute cells are gone.';
+  'Minute cells of whole minutes: stored ones for clean minutes, raw facts for marked minutes, and raw facts and vigil.late_cells for times whose minute cells are gone.';
 
 CREATE OR REPLACE FUNCTION vigil.live_hour(module uuid, hour timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, cell vigil.cell)

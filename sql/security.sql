@@ -23,7 +23,7 @@ BEGIN
                  'vigil.module_performance_baselines, vigil.module_alerts, vigil.module_alert_rules, '
                  'vigil.module_log_templates, '
                  'vigil.error_group_activity, vigil.error_group_fingerprints, '
-                 'vigil.metrics, vigil.partitions, vigil.partition_status, vigil.rollup_lag, vigil.jobs TO %s', role);
+                 'vigil.metrics, vigil.partitions, vigil.partition_status, vigil.rollup_lag, vigil.late_facts, vigil.jobs TO %s', role);
   -- Tables of a view are read as its owner, but its functions run as who reads the view: those that
   -- read tables are SECURITY DEFINER, and so not for everybody.
   EXECUTE format('GRANT EXECUTE ON FUNCTION vigil.time_zone_of(uuid), vigil.live_hour(uuid, timestamptz), '

@@ -11,7 +11,8 @@ CREATE TABLE vigil.partition_policy (
   archive_schema text CHECK (archive_schema NOT IN ('vigil', '')),
   max_bytes bigint CHECK (max_bytes > 0),
   keep_at_least interval NOT NULL DEFAULT '1 day' CHECK (keep_at_least >= interval '0'),
-  before_drop text
+  before_drop text,
+  late text NOT NULL DEFAULT 'count' CHECK (late IN ('count', 'wait'))
 );
 COMMENT ON TABLE vigil.partition_policy IS
   'Which partitions vigil.maintain_partitions() keeps ready for each fact table; change a row to change it from the next partition on.';
@@ -34,6 +35,8 @@ COMMENT ON COLUMN vigil.partition_policy.max_bytes IS
 COMMENT ON COLUMN vigil.partition_policy.keep_at_least IS 'No partition whose end is younger than this, or than past, goes because of max_bytes.';
 COMMENT ON COLUMN vigil.partition_policy.before_drop IS
   'Function that gets a table as regclass before it is dropped or moved, and returns whether it may be; null = it may.';
+COMMENT ON COLUMN vigil.partition_policy.late IS
+  'What becomes of facts that come when those of their time were dropped or archived: count adds them to hour and day cells, wait leaves them in vigil.quarantine.';
 
 CREATE TRIGGER replace_row BEFORE INSERT ON vigil.partition_policy
   FOR EACH ROW EXECUTE FUNCTION vigil.replace_row('parent');

@@ -1,7 +1,7 @@
 -- Who may do what.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(54);
+SELECT plan(55);
 CREATE ROLE vigil_test_writer;
 CREATE ROLE vigil_test_reader;
 CREATE ROLE vigil_test_nobody;
@@ -56,7 +56,7 @@ FROM unnest(ARRAY['events', 'error_groups', 'cells', 'module_events', 'module_an
 RESET search_path;
 SET LOCAL ROLE vigil_test_reader;
 SELECT lives_ok('SELECT * FROM vigil.' || name, 'design 10: a reader reads vigil.' || name)
-FROM unnest('{error_group_activity,error_group_fingerprints,module_events,module_analytics_hourly,module_analytics_daily,module_errors,module_error_groups,module_performance_baselines,module_alerts,module_alert_rules,metrics,partitions,partition_status,rollup_lag,jobs}'::text[]) AS name;
+FROM unnest('{error_group_activity,error_group_fingerprints,module_events,module_analytics_hourly,module_analytics_daily,module_errors,module_error_groups,module_performance_baselines,module_alerts,module_alert_rules,metrics,partitions,partition_status,rollup_lag,late_facts,jobs}'::text[]) AS name;
 SELECT is((SELECT total_renders FROM vigil.module_analytics_hourly), 1, 'design 10: a reader reads analytics with open marks');
 SELECT is((SELECT total_occurrences FROM vigil.module_error_groups), 1, 'design 10: and error groups');
 SELECT is((SELECT sum(events) > 0 FROM vigil.series('11111111-1111-4111-8111-111111111111', now() - interval '1 day', now() + interval '1 hour')), true, 'design 10: and series');

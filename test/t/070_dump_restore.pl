@@ -185,7 +185,7 @@ $in->('retired', <<"SQL");
 BEGIN;
 CREATE EXTENSION pg_vigil;
 SELECT vigil.pause_job(name) FROM vigil.jobs;
-UPDATE vigil.partition_policy SET width = 'day', ahead = '2 days', past = '9 days', retention = '9 days', grace = '0', archive_schema = 'archive';
+UPDATE vigil.partition_policy SET width = 'day', ahead = '2 days', past = '9 days', retention = '9 days', grace = '0', archive_schema = 'archive', late = 'wait';
 COMMIT;
 CREATE SCHEMA archive;
 SELECT vigil.set_time_zone('$n', 'Europe/Amsterdam');

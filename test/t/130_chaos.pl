@@ -1,7 +1,7 @@
 # Chaos: writers of every kind write, change, prepare and roll back, rollers roll, partitions are made and retired,
 # zones change, and the postmaster, the scheduler and sessions are killed at random. At every checkpoint, with marks
 # open, all views equal a recomputation from raw rows, byte for byte, also for times whose facts were retired; and
-# what each writer sent is stored, rejected or in quarantine, once.
+# what each writer sent is stored, rejected, in quarantine or counted as late, once.
 #
 # VIGIL_CHAOS_SECONDS  how long, 60 unless set; at least 20 checkpoints in any case
 # VIGIL_CHAOS_SEED     repeats the choices of a run, though not its timing
@@ -136,6 +136,18 @@ BEGIN
     INSERT INTO chaos.kept VALUES (old.partition);
   END LOOP;
 END \$\$;
+-- What is counted as late is gone, too; what is stored at last is not of these times.
+CREATE FUNCTION chaos.keep_late() RETURNS trigger LANGUAGE plpgsql AS \$\$
+BEGIN
+  OLD.content := OLD.content || jsonb_build_object('received_at', OLD.received_at);
+  IF OLD.created_at <@ vigil.late_times() AND OLD.fact = 'events' THEN
+    INSERT INTO chaos.events SELECT (jsonb_populate_record(NULL::vigil.events, OLD.content)).*;
+  ELSIF OLD.created_at <@ vigil.late_times() THEN
+    INSERT INTO chaos.errors SELECT (jsonb_populate_record(NULL::vigil.errors, OLD.content)).*;
+  END IF;
+  RETURN NULL;
+END \$\$;
+CREATE TRIGGER keep_late AFTER DELETE ON vigil.quarantine FOR EACH ROW EXECUTE FUNCTION chaos.keep_late();
 CREATE VIEW chaos.items AS
 SELECT 'fact' AS place, external_id AS item, environment AS mark FROM recompute.events UNION ALL
 SELECT 'fact', external_id, environment FROM recompute.errors UNION ALL
@@ -643,7 +655,7 @@ is(join("\n", grep { / ERROR: / && !/$provoked/ } @log), '', 'the log shows no o
 is(join("\n", grep { / (FATAL|PANIC): / && !/ (57P0[1-3]|08006|55006|F0001) / || /terminated by signal/ && !/signal 9/ || /TRAP/ } @log), '',
 	'and no fault of the server');
 note(one(q{SELECT concat('transactions: ', '@transactions', ', events: ', (SELECT count(*) FROM recompute.events), ', errors: ',
-  (SELECT count(*) FROM recompute.errors), ', in quarantine: ', (SELECT count(*) FROM vigil.quarantine), ', rejected: ',
+  (SELECT count(*) FROM recompute.errors), ', in quarantine: ', (SELECT count(*) FROM vigil.quarantine), ', counted late: ', (SELECT coalesce(sum(counted), 0) FROM vigil.late_facts), ', rejected: ',
   (SELECT count(*) FROM vigil.rejected), ', partitions retired: ', (SELECT count(*) FROM vigil.retired_partitions), ' with ',
   (SELECT count(*) FROM chaos.events) + (SELECT count(*) FROM chaos.errors), ' facts, events an hour late: ',
   (SELECT count(*) FROM recompute.events WHERE created_at < received_at - interval '1 hour'))}

@@ -37,7 +37,7 @@ my $in_new = sub { return $new->safe_psql($db, $_[0]); };
 $in_old->(<<"SQL");
 CREATE EXTENSION pg_vigil;
 CREATE SCHEMA archive;
-UPDATE vigil.partition_policy SET width = 'day', ahead = '2 days', past = '9 days', retention = '9 days', grace = '0', archive_schema = 'archive';
+UPDATE vigil.partition_policy SET width = 'day', ahead = '2 days', past = '9 days', retention = '9 days', grace = '0', archive_schema = 'archive', late = 'wait';
 SELECT vigil.set_time_zone('$n', 'Europe/Amsterdam');
 SELECT vigil.alter_job('rollup', '1 second');
 CREATE TABLE mine AS SELECT vigil.histogram_agg(i) AS histogram, vigil.distinct_agg(i::text) AS uniques, vigil.topk_agg((i % 7)::text, 10) AS top

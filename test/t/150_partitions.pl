@@ -37,7 +37,7 @@ sub waits_of
 
 # Workers come when the days are there. The job of the partitions runs when this test says so.
 $one->(q{SELECT vigil.pause_job('maintain_partitions')});
-$one->(q{UPDATE vigil.partition_policy SET width = 'day', past = '12 days', ahead = '1 day', retention = NULL, grace = '0'});
+$one->(q{UPDATE vigil.partition_policy SET width = 'day', past = '12 days', ahead = '1 day', retention = NULL, grace = '0', late = 'wait'});
 $keep->();
 $one->(q{UPDATE vigil.partition_policy SET past = '0'});
 $one->(qq{SELECT vigil.track_event(jsonb_build_object('moduleId', '$m', 'eventType', 'render', 'eventName', 'old', 'sessionId', 's' || n,
