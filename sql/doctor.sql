@@ -307,7 +307,8 @@ AS $$
   FROM vigil.managed_tables m WHERE m.problem IS NOT NULL
   UNION ALL
   SELECT 'warning', d.name, format('%s was to go at %s and is still there: %s', d.name, date_trunc('second', d.due_at), left(d.problem, 200)),
-         'Mend the cause, then CALL vigil.run_job(''maintain_partitions'');'
+         CASE WHEN d.table_oid IS NOT NULL THEN 'Mend the cause, then CALL vigil.run_job(''maintain_partitions'');'
+              ELSE format('DROP TABLE %s; -- or keep it: DELETE FROM vigil.detached_tables WHERE name = %L;', d.name, d.name) END
   FROM vigil.detached_tables d WHERE d.problem IS NOT NULL
 $$;
 COMMENT ON FUNCTION vigil.check_managed_tables() IS 'Check of vigil.doctor(): tables of users are looked after.';

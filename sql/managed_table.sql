@@ -39,7 +39,7 @@ SELECT m.name AS parent, format('%I.%I', n.nspname, c.relname) COLLATE "default"
        vigil.bound_time(b.bounds[1], k.type) AS starts_at, vigil.bound_time(b.bounds[2], k.type) AS ends_at,
        greatest(c.reltuples, 0)::bigint AS estimated_rows, pg_total_relation_size(c.oid) AS bytes,
        CASE WHEN i.inhdetachpending THEN 'detaching'
-            WHEN EXISTS (SELECT FROM vigil.detached_tables d WHERE d.name = format('%I.%I', n.nspname, c.relname) COLLATE "default") THEN 'closed'
+            WHEN EXISTS (SELECT FROM vigil.detached_tables d WHERE d.table_oid = c.oid AND d.name = format('%I.%I', n.nspname, c.relname) COLLATE "default") THEN 'closed'
             ELSE 'open' END AS state
 FROM vigil.managed_tables m
 JOIN pg_inherits i ON i.inhparent = to_regclass(m.name)
@@ -218,14 +218,17 @@ CREATE OR REPLACE FUNCTION vigil.finish_managed(old vigil.detached_tables, polic
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET lock_timeout = '30ms'
 AS $$
 DECLARE
-  target constant regclass := to_regclass(old.name);
+  target constant regclass := vigil.detached_table(old);
 BEGIN
-  -- By its name it may be another table by now.
   IF target IS NULL OR (SELECT c.relispartition OR pg_get_userbyid(c.relowner) <> policy.owner
                         FROM pg_class c WHERE c.oid = target) THEN
     RETURN;
   ELSIF policy.before_drop IS NOT NULL THEN
     PERFORM vigil.ask_before_drop(policy.before_drop, target);
+  END IF;
+  PERFORM vigil.run_as_owner(target, format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target));
+  IF vigil.detached_table(old) IS DISTINCT FROM target THEN
+    RAISE object_in_use USING MESSAGE = format('%s is being renamed or replaced', old.name);
   END IF;
   IF policy.archive_schema IS NULL THEN
     PERFORM vigil.run_as_owner(target, format('DROP TABLE %s', target));
@@ -261,7 +264,8 @@ BEGIN
   END IF;
 
   FOR old IN
-    SELECT * FROM vigil.detached_tables d WHERE d.parent = policy.name AND d.detached_at IS NOT NULL AND d.finish_after <= at
+    SELECT * FROM vigil.detached_tables d
+    WHERE d.parent = policy.name AND d.detached_at IS NOT NULL AND d.finish_after <= at AND vigil.detached_table(d) IS NOT NULL
     ORDER BY d.starts_at
   LOOP
     BEGIN
@@ -273,8 +277,8 @@ BEGIN
     END;
   END LOOP;
 
-  INSERT INTO vigil.detached_tables (name, parent, starts_at, ends_at, bytes, finish_after)
-  SELECT p.partition, p.parent, p.starts_at, p.ends_at, p.bytes, at + policy.grace
+  INSERT INTO vigil.detached_tables (name, parent, starts_at, ends_at, bytes, finish_after, table_oid)
+  SELECT p.partition, p.parent, p.starts_at, p.ends_at, p.bytes, at + policy.grace, to_regclass(p.partition)
   FROM vigil.preview_managed_retention(at) p WHERE p.parent = policy.name AND p.goes
   ON CONFLICT DO NOTHING;
   GET DIAGNOSTICS found = ROW_COUNT;
@@ -282,6 +286,32 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION vigil.keep_managed_table(vigil.managed_tables, timestamptz) IS
   'For vigil.keep_managed_tables: one step for one table; returns what it has done, 0 when nothing is left.';
+
+CREATE OR REPLACE FUNCTION vigil.forget_detached() RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+DECLARE
+  restored constant text := 'it comes from a dump and may be another one than was detached: drop or move it by hand';
+  left_alone text;
+BEGIN
+  FOR left_alone IN
+    DELETE FROM vigil.detached_tables d
+    WHERE NOT EXISTS (SELECT FROM vigil.managed_tables m WHERE m.name = d.parent)
+      OR to_regclass(d.name) IS NULL
+      OR d.table_oid IS NOT NULL AND vigil.detached_table(d) IS NULL
+      -- A partition that comes from a dump is judged anew.
+      OR d.table_oid IS NULL AND (SELECT c.relispartition FROM pg_class c WHERE c.oid = to_regclass(d.name))
+    RETURNING CASE WHEN d.table_oid <> to_regclass(d.name) THEN d.name END
+  LOOP
+    IF left_alone IS NOT NULL THEN
+      RAISE WARNING 'table % is left alone: it is another one than was detached', left_alone;
+    END IF;
+  END LOOP;
+  UPDATE vigil.detached_tables d SET problem = restored
+  WHERE d.table_oid IS NULL AND d.problem IS DISTINCT FROM restored;
+END $$;
+COMMENT ON FUNCTION vigil.forget_detached() IS
+  'For vigil.keep_managed_tables: leaves to their owners the detached tables that were dropped, renamed or replaced, and those of tables that are managed no more.';
 
 CREATE OR REPLACE FUNCTION vigil.keep_managed_tables(at timestamptz DEFAULT now()) RETURNS bigint
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
@@ -297,8 +327,7 @@ BEGIN
   END IF;
   -- A table that was dropped is managed no more: whoever makes one of its name again may want to keep all.
   DELETE FROM vigil.managed_tables m WHERE to_regclass(m.name) IS NULL;
-  DELETE FROM vigil.detached_tables d WHERE to_regclass(d.name) IS NULL
-    OR NOT EXISTS (SELECT FROM vigil.managed_tables m WHERE m.name = d.parent);
+  PERFORM vigil.forget_detached();
   FOR policy IN SELECT * FROM vigil.managed_tables m ORDER BY m.name LOOP
     BEGIN
       SELECT pg_get_userbyid(c.relowner) INTO owner FROM pg_class c WHERE c.oid = to_regclass(policy.name);

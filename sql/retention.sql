@@ -1,3 +1,19 @@
+CREATE OR REPLACE FUNCTION vigil.retired_table(retired vigil.retired_partitions) RETURNS regclass
+  LANGUAGE sql STABLE SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  -- Nobody but the owner of the extension makes tables in this schema, so after a restore the name will do.
+  SELECT t.oid FROM to_regclass(format('vigil.%I', retired.partition)) AS t (oid)
+  WHERE t.oid = coalesce(retired.table_oid::regclass, t.oid)
+$$;
+COMMENT ON FUNCTION vigil.retired_table(vigil.retired_partitions) IS
+  'Table of a retired partition in schema vigil; null if it is not there any more, or another has its name.';
+
+CREATE OR REPLACE FUNCTION vigil.detached_table(detached vigil.detached_tables) RETURNS regclass
+  LANGUAGE sql STABLE SET search_path = pg_catalog, vigil, pg_temp
+AS $$ SELECT t.oid FROM to_regclass(detached.name) AS t (oid) WHERE t.oid = detached.table_oid $$;
+COMMENT ON FUNCTION vigil.detached_table(vigil.detached_tables) IS
+  'Table of a partition that was found to be due; null if it was dropped, renamed or replaced, or if its row comes from a dump.';
+
 CREATE OR REPLACE FUNCTION vigil.unsettled_facts(parent text, starts_at timestamptz, ends_at timestamptz)
   RETURNS text LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, vigil, pg_temp
 AS $$
@@ -141,9 +157,9 @@ BEGIN
   DELETE FROM vigil.retired_partitions r
   WHERE r.partition = ANY (going.partitions) AND r.parent = ANY (going.parents);
   INSERT INTO vigil.retired_partitions (parent, partition, starts_at, ends_at, estimated_rows, bytes,
-                                        closed_at, finish_after, archive_schema)
+                                        closed_at, finish_after, archive_schema, table_oid)
   SELECT p.parent, p.partition, p.starts_at, p.ends_at, p.estimated_rows, p.bytes,
-         closed_at, at + y.grace, y.archive_schema
+         closed_at, at + y.grace, y.archive_schema, to_regclass(format('vigil.%I', p.partition))
   FROM vigil.partitions p JOIN vigil.partition_policy y ON y.parent = p.parent
   WHERE p.partition = ANY (going.partitions);
   FOREACH target IN ARRAY going.targets LOOP
@@ -178,10 +194,10 @@ AS $$
          ELSE
            (SELECT 'partition ' || o.inhrelid::regclass || ' that is half detached' FROM pg_inherits o
             WHERE o.inhparent = i.inhparent AND o.inhdetachpending LIMIT 1) END
-  FROM (SELECT o.parent, o.partition, to_regclass(format('vigil.%I', o.partition)) AS target, o.closed_at, o.starts_at
+  FROM (SELECT o.parent, o.partition, vigil.retired_table(o) AS target, o.closed_at, o.starts_at
         FROM vigil.retired_partitions o WHERE o.detached_at IS NULL
         UNION ALL
-        SELECT d.parent, d.name, to_regclass(d.name), d.due_at, d.starts_at
+        SELECT d.parent, d.name, vigil.detached_table(d), d.due_at, d.starts_at
         FROM vigil.detached_tables d WHERE d.detached_at IS NULL) r
   JOIN pg_inherits i ON i.inhrelid = r.target
   JOIN pg_partitioned_table t ON t.partrelid = i.inhparent
@@ -209,10 +225,10 @@ DECLARE
 BEGIN
   FOR old IN
     SELECT * FROM vigil.retired_partitions r WHERE r.detached_at IS NULL
-      AND NOT EXISTS (SELECT FROM vigil.partitions p WHERE p.parent = r.parent AND p.partition = r.partition)
+      AND NOT EXISTS (SELECT FROM pg_inherits i WHERE i.inhrelid = vigil.retired_table(r))
     FOR UPDATE
   LOOP
-    target := to_regclass(format('vigil.%I', old.partition));
+    target := vigil.retired_table(old);
     BEGIN
       -- What is done to the table now must mark nothing: its facts no longer count.
       FOREACH name IN ARRAY CASE WHEN target IS NULL THEN '{}' ELSE
@@ -229,7 +245,7 @@ BEGIN
     END;
   END LOOP;
   UPDATE vigil.detached_tables d SET detached_at = clock_timestamp(), problem = NULL
-  WHERE d.detached_at IS NULL AND NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = to_regclass(d.name));
+  WHERE d.detached_at IS NULL AND NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = vigil.detached_table(d));
   RETURN settled;
 END $$;
 COMMENT ON FUNCTION vigil.settle_detached() IS
@@ -329,10 +345,12 @@ CREATE OR REPLACE FUNCTION vigil.finish_retirement(old vigil.retired_partitions)
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET lock_timeout = '30ms'
 AS $$
 DECLARE
-  target constant regclass := to_regclass(format('vigil.%I', old.partition));
+  named constant regclass := to_regclass(format('vigil.%I', old.partition));
+  target constant regclass := vigil.retired_table(old);
   hook text;
+  odd text;
 BEGIN
-  IF (SELECT c.relispartition FROM pg_class c WHERE c.oid = target) THEN
+  IF (SELECT c.relispartition FROM pg_class c WHERE c.oid = named) THEN
     -- Somebody has attached it again.
     DELETE FROM vigil.retired_partitions r WHERE r.parent = old.parent AND r.partition = old.partition;
     RETURN true;
@@ -341,14 +359,20 @@ BEGIN
   IF target IS NOT NULL AND hook IS NOT NULL THEN
     PERFORM vigil.ask_before_drop(hook, target);
   END IF;
-  IF target IS NOT NULL AND old.archive_schema IS NULL THEN
+  IF target IS NOT NULL THEN
+    PERFORM vigil.lock_briefly(ARRAY[target], 'ACCESS EXCLUSIVE');
+  END IF;
+  IF vigil.retired_table(old) IS DISTINCT FROM target OR target IS DISTINCT FROM named THEN
+    odd := format('vigil.%I is another table than was retired, and was left alone', old.partition);
+    RAISE WARNING '%', odd;
+  ELSIF target IS NOT NULL AND old.archive_schema IS NULL THEN
     EXECUTE format('DROP TABLE %s', target);
   ELSIF target IS NOT NULL THEN
     -- An archive does not depend on the extension.
     EXECUTE format('ALTER TABLE %s ALTER COLUMN id DROP DEFAULT', target);
     EXECUTE format('ALTER TABLE %s SET SCHEMA %I', target, old.archive_schema);
   END IF;
-  UPDATE vigil.retired_partitions r SET finished_at = clock_timestamp(), problem = NULL
+  UPDATE vigil.retired_partitions r SET finished_at = clock_timestamp(), problem = odd
   WHERE r.parent = old.parent AND r.partition = old.partition;
   RETURN true;
 EXCEPTION
@@ -446,6 +470,9 @@ BEGIN
                    ELSE to_regclass(quote_ident(old.archive_schema) || '.' || quote_ident(old.partition)) END;
     IF target IS NULL THEN
       RAISE undefined_table USING MESSAGE = format('table of retired partition "%s" has been dropped', old.partition);
+    ELSIF target <> old.table_oid THEN
+      -- Its facts are not those of the cells.
+      RAISE object_not_in_prerequisite_state USING MESSAGE = format('table %s is another one than was retired', target);
     END IF;
     IF old.finished_at IS NOT NULL THEN
       EXECUTE format('ALTER TABLE %s SET SCHEMA vigil', target);

@@ -44,7 +44,8 @@ CREATE TABLE vigil.detached_tables (
   due_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   detached_at timestamptz,
   finish_after timestamptz NOT NULL,
-  problem text
+  problem text,
+  table_oid oid
 );
 COMMENT ON TABLE vigil.detached_tables IS 'Partitions of managed tables that are being retired, until they are dropped or moved.';
 COMMENT ON COLUMN vigil.detached_tables.name IS 'Schema and name of the partition.';
@@ -56,3 +57,7 @@ COMMENT ON COLUMN vigil.detached_tables.due_at IS 'When it was found to be due.'
 COMMENT ON COLUMN vigil.detached_tables.detached_at IS 'When it was seen to be a table of its own; null = it is still to be detached.';
 COMMENT ON COLUMN vigil.detached_tables.finish_after IS 'When it is to be dropped or moved.';
 COMMENT ON COLUMN vigil.detached_tables.problem IS 'Why the next step could not be done the last time.';
+COMMENT ON COLUMN vigil.detached_tables.table_oid IS
+  'Oid of the partition: another table of its name is left alone. Null after a restore: then the keeper cannot know, and leaves it to the owner.';
+CREATE TRIGGER forget_oid BEFORE INSERT ON vigil.detached_tables
+  FOR EACH ROW WHEN (current_setting('row_security') = 'off') EXECUTE FUNCTION vigil.forget_oid();

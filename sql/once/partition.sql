@@ -45,6 +45,16 @@ INSERT INTO vigil.partition_policy (parent, indexes, retention) VALUES
   ('events', '{}', '90 days'),
   ('errors', ARRAY['(module_id, fingerprint, created_at DESC)'], '30 days');
 
+-- A table is dropped only if both its name and its oid are those that were noted.
+CREATE FUNCTION vigil.forget_oid() RETURNS trigger
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+BEGIN
+  NEW.table_oid := NULL;
+  RETURN NEW;
+END $$;
+COMMENT ON FUNCTION vigil.forget_oid() IS 'Trigger: the oid in a row of a dump means nothing in the database that it is restored to.';
+
 CREATE TABLE vigil.retired_partitions (
   parent text NOT NULL,
   partition text NOT NULL,
@@ -58,6 +68,7 @@ CREATE TABLE vigil.retired_partitions (
   archive_schema text,
   finished_at timestamptz,
   problem text,
+  table_oid oid,
   PRIMARY KEY (parent, partition)
 );
 COMMENT ON TABLE vigil.retired_partitions IS
@@ -75,4 +86,8 @@ COMMENT ON COLUMN vigil.retired_partitions.detached_at IS
 COMMENT ON COLUMN vigil.retired_partitions.finish_after IS 'When it is to be dropped or moved.';
 COMMENT ON COLUMN vigil.retired_partitions.archive_schema IS 'Schema it is moved to; null = it is dropped.';
 COMMENT ON COLUMN vigil.retired_partitions.finished_at IS 'When that was done; null = it still waits in schema vigil.';
-COMMENT ON COLUMN vigil.retired_partitions.problem IS 'Why it could not be detached, dropped or moved the last time.';
+COMMENT ON COLUMN vigil.retired_partitions.problem IS 'Why it could not be detached, dropped or moved the last time, or was left alone.';
+COMMENT ON COLUMN vigil.retired_partitions.table_oid IS
+  'Oid of the table: another one of its name is left alone. Null after a restore: whichever has the name.';
+CREATE TRIGGER forget_oid BEFORE INSERT ON vigil.retired_partitions
+  FOR EACH ROW WHEN (current_setting('row_security') = 'off') EXECUTE FUNCTION vigil.forget_oid();

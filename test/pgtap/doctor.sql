@@ -2,7 +2,7 @@
 -- test/t/120_doctor.pl.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(69);
+SELECT plan(71);
 
 -- What is found in an area, as severity, subject and problem.
 CREATE FUNCTION pg_temp.found(wanted text) RETURNS text LANGUAGE sql AS $$
@@ -145,11 +145,15 @@ SELECT pg_temp.well('retention', 'until it can');
 
 -- Tables of users
 INSERT INTO vigil.managed_tables (name, owner, problem, problem_at) VALUES ('shop.orders', 'shop', 'its owner may not create in schema "old"', now());
-INSERT INTO vigil.detached_tables (name, parent, starts_at, ends_at, bytes, finish_after, problem)
-VALUES ('shop.orders_y2025m01', 'shop.orders', '2025-01-01', '2025-02-01', 0, now(), 'export() said no');
+INSERT INTO vigil.detached_tables (name, parent, starts_at, ends_at, bytes, finish_after, problem, table_oid)
+VALUES ('shop.orders_y2025m01', 'shop.orders', '2025-01-01', '2025-02-01', 0, now(), 'export() said no', 1);
 SELECT pg_temp.finds('managed_tables', '^warning shop.orders: partitions of shop.orders cannot be looked after since .*: its owner may not create in schema "old"\nwarning shop.orders_y2025m01: shop.orders_y2025m01 was to go at .* and is still there: export\(\) said no$',
   'a table of a user that cannot be looked after');
 DELETE FROM vigil.managed_tables;
+UPDATE vigil.detached_tables SET table_oid = NULL, problem = 'it comes from a dump';
+SELECT pg_temp.finds('managed_tables', '^warning shop.orders_y2025m01: .* it comes from a dump$', 'a detached table that comes from a dump');
+SELECT results_eq($$SELECT remedy FROM vigil.doctor() WHERE problem ~ 'dump'$$,
+  $$VALUES ('DROP TABLE shop.orders_y2025m01; -- or keep it: DELETE FROM vigil.detached_tables WHERE name = ''shop.orders_y2025m01'';')$$, 'and whose it is to drop');
 DELETE FROM vigil.detached_tables;
 SELECT pg_temp.well('managed_tables', 'none');
 

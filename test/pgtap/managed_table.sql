@@ -1,7 +1,7 @@
 -- Tables of users: their partitions come and go as those of ours do, as their owner and with all that they have.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(57);
+SELECT plan(69);
 
 CREATE ROLE vigil_test_owner;
 CREATE ROLE vigil_test_other;
@@ -161,6 +161,62 @@ SELECT results_eq($$SELECT partition FROM vigil.preview_managed_retention('2025-
   $$VALUES ('shop.big_y2025m05d06'), ('shop.big_y2025m05d07'), ('shop.big_y2025m05d08')$$, 'issue 5: the oldest go until the others are within the limit');
 UPDATE vigil.managed_tables SET max_bytes = 1 WHERE name = 'shop.big';
 SELECT is((SELECT max(ends_at) FROM vigil.preview_managed_retention('2025-05-10 12:00') WHERE goes AND parent = 'shop.big'), '2025-05-09', 'issue 5: but none that is younger than it may be');
+
+-- Known by name and oid: what was put in the place of a table is nobody's business.
+SET ROLE vigil_test_owner;
+CREATE TABLE shop.kept (at timestamptz, n integer) PARTITION BY RANGE (at);
+SELECT vigil.manage_table('shop.kept', 'day', '1 day', past => '5 days', retention => '2 days') \g /dev/null
+RESET ROLE;
+SELECT pg_temp.keep('2025-05-06 12:00') \g /dev/null
+SELECT pg_temp.keep('2025-05-10 12:00') \g /dev/null
+SELECT is((SELECT count(*) FROM vigil.detached_tables WHERE parent = 'shop.kept' AND detached_at IS NOT NULL), 4::bigint, 'issue 5: four days were retired');
+SET ROLE vigil_test_owner;
+ALTER TABLE shop.kept_y2025m05d04 RENAME TO mine;
+CREATE TABLE shop.kept_y2025m05d04 AS SELECT 'precious' AS what;
+DROP TABLE shop.kept_y2025m05d05;
+CREATE TABLE shop.kept_y2025m05d05 AS SELECT 'precious' AS what;
+ALTER TABLE shop.kept_y2025m05d06 RENAME TO mine_too;
+RESET ROLE;
+SET LOCAL client_min_messages = error;
+SELECT is(pg_temp.keep('2025-05-11 12:00') > 0, true, 'issue 5: when the day is over');
+SET LOCAL client_min_messages = warning;
+SELECT results_eq($$SELECT relname::text COLLATE "default" FROM pg_class WHERE relnamespace = 'shop'::regnamespace AND relname ~ '^(mine|kept_y2025m05d0[1-7])' AND relkind = 'r' ORDER BY 1$$,
+  $$VALUES ('kept_y2025m05d04'), ('kept_y2025m05d05'), ('mine'), ('mine_too')$$, 'issue 5: what was detached goes, unless it was renamed; another of its name stays');
+SELECT is_empty($$SELECT FROM vigil.detached_tables WHERE name ~ 'kept_.*d0[4-6]'$$, 'issue 5: and they are forgotten');
+-- Replaced before it was detached.
+UPDATE vigil.managed_tables SET retention = '1 day' WHERE name = 'shop.kept';
+SELECT vigil.keep_managed_tables('2025-05-12 12:00') FROM generate_series(1, 3) \g /dev/null
+SELECT is((SELECT count(*) > 0 FROM vigil.managed_partitions WHERE partition = 'shop.kept_y2025m05d09' AND state = 'closed'), true, 'issue 5: a partition is due');
+SET ROLE vigil_test_owner;
+ALTER TABLE shop.kept DETACH PARTITION shop.kept_y2025m05d09;
+ALTER TABLE shop.kept_y2025m05d09 RENAME TO mine_as_well;
+CREATE TABLE shop.kept_y2025m05d09 PARTITION OF shop.kept FOR VALUES FROM ('2025-05-09 00:00Z') TO ('2025-05-10 00:00Z');
+INSERT INTO shop.kept VALUES ('2025-05-09 01:00Z', 1);
+RESET ROLE;
+SELECT is((SELECT state FROM vigil.managed_partitions WHERE partition = 'shop.kept_y2025m05d09'), 'open', 'issue 5: the one that replaces it is not');
+UPDATE vigil.managed_tables SET retention = '10 days' WHERE name = 'shop.kept';
+SET LOCAL client_min_messages = error;
+SELECT pg_temp.keep('2025-05-12 12:00') \g /dev/null
+SET LOCAL client_min_messages = warning;
+SELECT is((SELECT n FROM shop.kept), 1, 'issue 5: and is left alone');
+-- A dump has other oids.
+UPDATE vigil.managed_tables SET retention = '1 day' WHERE name = 'shop.kept';
+SELECT vigil.keep_managed_tables('2025-05-12 12:00') FROM generate_series(1, 3) \g /dev/null
+CREATE TEMP TABLE dumped AS SELECT * FROM vigil.detached_tables WHERE name ~ 'kept_y2025m05d09';
+SELECT is((SELECT count(*) FROM dumped WHERE table_oid = 'shop.kept_y2025m05d09'::regclass), 1::bigint, 'issue 5: the row has the oid');
+INSERT INTO dumped SELECT 'shop.mine', parent, starts_at, ends_at, bytes, due_at, due_at, finish_after, NULL, 'shop.mine'::regclass FROM dumped;
+DELETE FROM vigil.detached_tables;
+SET LOCAL row_security = off;
+INSERT INTO vigil.detached_tables SELECT * FROM dumped;
+SET LOCAL row_security = on;
+UPDATE vigil.managed_tables SET retention = NULL WHERE name = 'shop.kept';
+SELECT is(pg_temp.keep('2025-06-12 12:00') > 0, true, 'issue 5: after a restore');
+SELECT is(to_regclass('shop.mine') IS NOT NULL, true, 'issue 5: a detached table stays, for it may be any of this name');
+SELECT results_eq($$SELECT name, problem ~ 'dump' FROM vigil.detached_tables WHERE parent = 'shop.kept'$$, $$VALUES ('shop.mine', true)$$, 'issue 5: that is told, and what is still a partition is judged anew');
+DROP TABLE shop.mine;
+SELECT vigil.keep_managed_tables('2025-06-12 12:00') \g /dev/null
+SELECT is_empty($$SELECT FROM vigil.detached_tables WHERE parent = 'shop.kept'$$, 'issue 5: until its owner has dropped it');
+SELECT vigil.unmanage_table('shop.kept') \g /dev/null
 
 -- What becomes of tables.
 ALTER TABLE shop.big OWNER TO vigil_test_other;

@@ -1,7 +1,7 @@
 -- Retention: partitions go when they are old, in islands, and what was counted stays as it was.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(69);
+SELECT plan(75);
 
 SELECT results_eq('SELECT parent, retention FROM vigil.partition_policy ORDER BY 1', $$VALUES ('errors', interval '30 days'), ('events', '90 days')$$,
   'S2-70, S3-68: raw errors 30 days, raw events 90');
@@ -145,6 +145,43 @@ SELECT matches((SELECT problem FROM vigil.retired_partitions WHERE partition = '
 SET LOCAL test.may = 1;
 SELECT is((SELECT sum(vigil.retire_partitions('2025-07-01')) FROM generate_series(1, 5)), 1::numeric, 'issue 5: one that says yes lets it go');
 SELECT is_empty('SELECT pg_temp.differences()', 'S0-118: and analytics are as before');
+
+-- Known by name and oid: what was put in the place of a table stays.
+UPDATE vigil.partition_policy SET before_drop = NULL, max_bytes = NULL, retention = '1 day', grace = '1 day';
+SELECT vigil.create_partition(p, p || s, v::timestamptz, v::timestamptz + interval '1 day') FROM (VALUES ('events', '_a', '2019-01-01'), ('errors', '_a', '2019-01-01'), ('events', '_b', '2019-01-02')) AS v (p, s, v) \g /dev/null
+SELECT vigil.retire_partitions('2019-02-01') FROM generate_series(1, 2) \g /dev/null
+SELECT is((SELECT count(*) FROM vigil.retired_partitions WHERE starts_at = '2019-01-01' AND table_oid = to_regclass('vigil.' || partition)), 2::bigint, 'issue 5: a row has the oid of its table');
+SELECT vigil.retire_partitions('2019-02-01') FROM generate_series(1, 5) \g /dev/null
+ALTER TABLE vigil.events_a RENAME TO mine;
+CREATE TABLE vigil.events_a AS SELECT 'precious' AS what;
+SET LOCAL client_min_messages = error;
+SELECT vigil.retire_partitions('2019-02-03') FROM generate_series(1, 5) \g /dev/null
+SELECT is((SELECT what FROM vigil.events_a), 'precious', 'issue 5: a table that has the name of a retired one is not dropped');
+SELECT is(to_regclass('vigil.errors_a'), NULL, 'issue 5: the retired one is');
+SELECT results_eq($$SELECT finished_at IS NOT NULL, problem FROM vigil.retired_partitions WHERE partition = 'events_a'$$,
+  $$VALUES (true, 'vigil.events_a is another table than was retired, and was left alone')$$, 'issue 5: which is told');
+-- Replaced by a partition, before it was detached.
+DELETE FROM vigil.retired_partitions WHERE starts_at < '2020-01-01';
+SELECT vigil.create_partition('events', 'events_c', '2018-01-01', '2018-01-02') \g /dev/null
+SELECT vigil.close_partitions('2019-02-01') \g /dev/null
+ALTER TABLE vigil.events DETACH PARTITION vigil.events_c;
+ALTER TABLE vigil.events_c RENAME TO mine_too;
+CREATE TABLE vigil.events_c PARTITION OF vigil.events FOR VALUES FROM ('2018-01-01') TO ('2018-01-02');
+UPDATE vigil.partition_policy SET enabled = false;
+SELECT vigil.retire_partitions('2019-02-03') FROM generate_series(1, 5) \g /dev/null
+SELECT is((SELECT state FROM vigil.partitions WHERE partition = 'events_c'), 'open', 'issue 5: nor is it detached');
+-- A dump has other oids; in this schema nobody else makes tables.
+UPDATE vigil.partition_policy SET enabled = true;
+SELECT vigil.retire_partitions('2019-02-03') FROM generate_series(1, 3) \g /dev/null
+CREATE TEMP TABLE dumped AS SELECT * FROM vigil.retired_partitions WHERE partition = 'events_c' AND detached_at IS NOT NULL;
+DELETE FROM vigil.retired_partitions;
+SET LOCAL row_security = off;
+INSERT INTO vigil.retired_partitions SELECT * FROM dumped;
+SET LOCAL row_security = on;
+DELETE FROM vigil.partition_policy;
+SELECT vigil.retire_partitions('2019-02-05') \g /dev/null
+SELECT is((SELECT to_regclass('vigil.events_c') IS NULL AND finished_at IS NOT NULL FROM vigil.retired_partitions), true, 'issue 5: so a restored row counts for the table of its name');
+SET LOCAL client_min_messages = warning;
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -175,6 +175,12 @@ is($one->($missing), 0, 'issue 5: is made when it has ended');
 
 # --- A dump ----------------------------------------------------------------------------------------
 
+# A table that is detached and waits for its grace period to end.
+$one->(q{SELECT vigil.manage_table('shop.sales', 'day', '9 days', retention => '1 day', grace => '1 hour')});
+$keep->();
+$keep->();
+my $waiting = $one->(q{SELECT max(name) FROM vigil.detached_tables WHERE detached_at IS NOT NULL});
+isnt($waiting, '', 'issue 5: a table of a user waits to be dropped');
 my $policies = q{SELECT to_jsonb(m) FROM vigil.managed_tables m};
 my $dump = "$PostgreSQL::Test::Utils::tmp_check/partitions.sql";
 $one->('CREATE DATABASE copy');
@@ -183,8 +189,17 @@ $node->command_ok([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d',
 is($node->safe_psql('copy', $policies), $one->($policies), 'issue 5: a dump takes the policies along');
 $node->safe_psql('copy', q{SELECT vigil.manage_table('shop.sales', 'day', '12 days')});
 $node->safe_psql('copy', q{CALL vigil.run_job('maintain_partitions')});
-is($node->safe_psql('copy', 'SELECT count(*), max(problem) FROM vigil.managed_partitions JOIN vigil.managed_tables ON name = parent'), '15|',
+is($node->safe_psql('copy', 'SELECT count(*), max(problem) FROM vigil.managed_partitions JOIN vigil.managed_tables ON name = parent'), '14|',
 	'issue 5: and the keeper goes on');
+$node->safe_psql('copy', q{UPDATE vigil.detached_tables SET finish_after = '-infinity'; CALL vigil.run_job('maintain_partitions')});
+is($node->safe_psql('copy', "SELECT to_regclass('$waiting')::text"), $waiting, 'issue 5: what waited there stays, for it may be any table of that name');
+my $told = q{SELECT count(*) > 0 FROM vigil.doctor() WHERE problem ~ 'it comes from a dump'};
+is($node->safe_psql('copy', $told), 't', 'issue 5: until its owner has dropped it');
+$node->safe_psql('copy', q{SELECT remedy FROM vigil.doctor() WHERE problem ~ 'it comes from a dump' \gexec});
+$node->safe_psql('copy', q{CALL vigil.run_job('maintain_partitions')});
+is($node->safe_psql('copy', $told), 'f', 'issue 5: as the doctor says');
+$one->(q{UPDATE vigil.detached_tables SET finish_after = '-infinity'; CALL vigil.run_job('maintain_partitions')});
+is($one->("SELECT to_regclass('$waiting')"), '', 'issue 5: where it was detached, it is dropped');
 
 $node->stop;
 done_testing();
