@@ -244,12 +244,25 @@ BEGIN
       WHERE r.parent = old.parent AND r.partition = old.partition;
     END;
   END LOOP;
+  -- Even one that is disabled makes COPY insert row by row.
+  FOR target IN
+    SELECT t.tgrelid::regclass FROM pg_trigger t
+    WHERE t.tgname = 'closed' AND t.tgfoid = 'vigil.refuse_change'::regproc AND NOT EXISTS (
+      SELECT FROM vigil.retired_partitions r WHERE r.detached_at IS NULL AND vigil.retired_table(r) = t.tgrelid)
+  LOOP
+    BEGIN
+      PERFORM vigil.lock_briefly(ARRAY[target], 'ACCESS EXCLUSIVE');
+      EXECUTE format('DROP TRIGGER closed ON %s', target);
+    EXCEPTION WHEN lock_not_available THEN
+      NULL;  -- the next run
+    END;
+  END LOOP;
   UPDATE vigil.detached_tables d SET detached_at = clock_timestamp(), problem = NULL
   WHERE d.detached_at IS NULL AND NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = vigil.detached_table(d));
   RETURN settled;
 END $$;
 COMMENT ON FUNCTION vigil.settle_detached() IS
-  'For vigil.retire_partitions: makes what was detached an ordinary table without triggers of ours, and notes when; returns their number.';
+  'For vigil.retire_partitions: makes what was detached an ordinary table without triggers of ours, and notes when; returns their number. Opens what is not closed any more.';
 
 CREATE OR REPLACE FUNCTION vigil.detach_closed() RETURNS bigint
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET lock_timeout = '30ms'
@@ -484,7 +497,7 @@ BEGIN
                      quote_literal(old.ends_at));
       PERFORM vigil.watch_table(target);
     END IF;
-    -- Dropping it would lock out readers.
+    -- Dropping it would lock out readers: that is for vigil.settle_detached().
     IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = target AND t.tgname = 'closed') THEN
       EXECUTE format('ALTER TABLE %s DISABLE TRIGGER closed', target);
     END IF;

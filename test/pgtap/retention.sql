@@ -1,7 +1,7 @@
 -- Retention: partitions go when they are old, in islands, and what was counted stays as it was.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(75);
+SELECT plan(78);
 
 SELECT results_eq('SELECT parent, retention FROM vigil.partition_policy ORDER BY 1', $$VALUES ('errors', interval '30 days'), ('events', '90 days')$$,
   'S2-70, S3-68: raw errors 30 days, raw events 90');
@@ -79,9 +79,14 @@ SELECT is(vigil.replay_quarantine(), 0::bigint, 'issue 5: where they stay');
 SELECT is_empty('SELECT FROM vigil.dirty', 'S0-118: no minute is marked');
 SELECT is(vigil.restore_partition('events_y2025m01'), 32::bigint, 'issue 5: until it is detached it is only opened again');
 SELECT is(vigil.replay_quarantine(), 1::bigint, 'issue 5: for what came meanwhile, too');
+UPDATE vigil.partition_policy SET enabled = false;
+SELECT is(vigil.retire_partitions('2025-05-02'), 0::bigint, 'issue 5: the next run');
+UPDATE vigil.partition_policy SET enabled = true;
+SELECT is_empty($$SELECT FROM pg_trigger WHERE tgname = 'closed'$$, 'issue 5: takes away what closed it');
 DELETE FROM vigil.events WHERE event_name = 'e';
 SELECT vigil.rollup() \g /dev/null
 SELECT is(vigil.retire_partitions('2025-05-02'), 32::bigint, 'S2-70: January is closed again');
+SELECT throws_ok('DELETE FROM vigil.events WHERE created_at < $$2025-01-02$$', '55000', NULL, 'S0-118: and its rows do not change');
 SELECT is((SELECT sum(vigil.retire_partitions('2025-05-02')) FROM generate_series(1, 33)), 32::numeric, 'S2-70: and detached, one table after the other');
 SELECT is_empty($$SELECT FROM vigil.partitions WHERE starts_at < '2025-02-01'$$, 'S2-70: from both tables');
 SELECT is((SELECT count(*) FROM vigil.retired_partitions WHERE finished_at IS NULL AND finish_after = '2025-05-03'), 32::bigint, 'design 5: and waits for a day');
