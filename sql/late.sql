@@ -1,5 +1,6 @@
 -- Facts that come when those of their time were retired. Their hour cannot be recomputed, so they are added to it, and
 -- kept as cells of their own: whatever is recomputed later is made of raw facts and of these.
+-- Not as rows of the tables, whose columns could not be altered while a view has their type.
 CREATE OR REPLACE VIEW vigil.quarantined_facts AS
 SELECT q.id, q.module_id, q.created_at, e.version_id, e.event_type, e.subject,
        CASE WHEN e.event_type = 'error' THEN coalesce(e.payload ->> 'errorName', 'Unknown')
@@ -8,12 +9,17 @@ SELECT q.id, q.module_id, q.created_at, e.version_id, e.event_type, e.subject,
        e.duration_ms, e.value, e.memory_usage_kb, e.site_id, e.session_id, e.user_key, e.country_code,
        coalesce(e.device_type, e.metadata ->> 'device') AS device,
        coalesce(e.browser, e.metadata ->> 'browser') AS browser
-FROM vigil.quarantine q, jsonb_populate_record(NULL::vigil.events, q.content) e
+FROM vigil.quarantine q, jsonb_to_record(q.content) AS e (
+  version_id uuid, event_type text, subject text, event_name text, success boolean, duration_ms double precision,
+  value double precision, memory_usage_kb bigint, site_id uuid, session_id text, user_key text, country_code text,
+  device_type text, browser text, payload jsonb, metadata jsonb)
 WHERE q.fact = 'events'
 UNION ALL
 SELECT q.id, q.module_id, q.created_at, e.version_id, 'error', e.fingerprint, e.error_name, NULL,
        NULL, NULL, NULL, e.site_id, e.session_id, e.user_key, e.country_code, e.device_type, e.browser
-FROM vigil.quarantine q, jsonb_populate_record(NULL::vigil.errors, q.content) e
+FROM vigil.quarantine q, jsonb_to_record(q.content) AS e (
+  version_id uuid, fingerprint text, error_name text, site_id uuid, session_id text, user_key text, country_code text,
+  device_type text, browser text)
 WHERE q.fact = 'errors';
 COMMENT ON VIEW vigil.quarantined_facts IS 'Facts of vigil.quarantine with the columns of vigil.facts, as cells count them.';
 
