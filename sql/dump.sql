@@ -31,6 +31,7 @@ SELECT pg_catalog.pg_extension_config_dump('vigil.quarantine', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.rejected', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.partition_policy', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.retired_partitions', '');
+SELECT pg_catalog.pg_extension_config_dump('vigil.kept_errors', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.managed_tables', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.detached_tables', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.dirty', '');

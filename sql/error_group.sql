@@ -328,7 +328,7 @@ SELECT e.id, e.module_id, e.version_id, e.site_id, e.error_type, e.error_name, e
        CASE WHEN g.status = 'resolved' THEN g.resolved_by END AS resolved_by,
        CASE WHEN g.status = 'resolved' THEN g.notes END AS resolution_notes,
        e.created_at AS first_seen_at, e.created_at AS last_seen_at, 1 AS occurrence_count, e.created_at
-FROM vigil.errors e
+FROM vigil.all_errors e
 LEFT JOIN vigil.error_group_fingerprints f ON f.module_id = e.module_id AND f.fingerprint = e.fingerprint
 LEFT JOIN vigil.error_groups g ON g.module_id = f.module_id AND g.id = f.group_id;
 COMMENT ON VIEW vigil.module_errors IS

@@ -35,11 +35,11 @@ COMMENT ON FUNCTION vigil.unsettled_facts(text, timestamptz, timestamptz) IS
 -- or stays is an island: partitions that overlap in time, directly or through others.
 CREATE OR REPLACE FUNCTION vigil.preview_retention(at timestamptz DEFAULT now())
   RETURNS TABLE (parent text, partition text, starts_at timestamptz, ends_at timestamptz,
-                 estimated_rows bigint, bytes bigint, goes boolean, stays_because text, island bigint)
+                 estimated_rows bigint, bytes bigint, goes boolean, stays_because text, island bigint, keeps integer)
   LANGUAGE sql STABLE SET search_path = pg_catalog, vigil, pg_temp
 AS $$
   WITH judged AS (
-    SELECT p.*, coalesce(CASE
+    SELECT p.*, y.keep_copies, coalesce(CASE
       WHEN y.parent IS NULL THEN 'it has no policy'
       WHEN NOT y.enabled THEN 'its policy is not enabled'
       WHEN y.retention IS NULL AND y.max_bytes IS NULL THEN 'its policy keeps all'
@@ -74,7 +74,8 @@ AS $$
     SELECT c.*, count(*) FILTER (WHERE c.joins IS NOT TRUE) OVER (
              ORDER BY c.starts_at, c.ends_at, c.partition ROWS UNBOUNDED PRECEDING) AS island
     FROM compared c)
-  SELECT i.parent, i.partition, i.starts_at, i.ends_at, i.estimated_rows, i.bytes, why.reason IS NULL, why.reason, i.island
+  SELECT i.parent, i.partition, i.starts_at, i.ends_at, i.estimated_rows, i.bytes, why.reason IS NULL, why.reason, i.island,
+         i.keep_copies
   FROM islands i
   CROSS JOIN LATERAL (
     SELECT coalesce(i.reason, (
@@ -84,7 +85,7 @@ AS $$
   ORDER BY i.starts_at, i.parent, i.partition
 $$;
 COMMENT ON FUNCTION vigil.preview_retention(timestamptz) IS
-  'Every partition with its bounds and size, whether retention would take it at a time (default now), and if not, why. Changes nothing. Partitions of one island share hours and go together.';
+  'Every partition with its bounds and size, whether retention would take it at a time (default now), and if not, why. Changes nothing. Partitions of one island share hours and go together; keeps tells how many errors of each fingerprint outlive theirs.';
 
 CREATE OR REPLACE FUNCTION vigil.refuse_change() RETURNS trigger
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
@@ -359,8 +360,8 @@ CREATE OR REPLACE FUNCTION vigil.finish_retirement(old vigil.retired_partitions)
 AS $$
 DECLARE
   named constant regclass := to_regclass(format('vigil.%I', old.partition));
-  target constant regclass := vigil.retired_table(old);
-  hook text;
+  target regclass := vigil.retired_table(old);
+  policy vigil.partition_policy;
   odd text;
 BEGIN
   IF (SELECT c.relispartition FROM pg_class c WHERE c.oid = named) THEN
@@ -368,9 +369,9 @@ BEGIN
     DELETE FROM vigil.retired_partitions r WHERE r.parent = old.parent AND r.partition = old.partition;
     RETURN true;
   END IF;
-  SELECT y.before_drop INTO hook FROM vigil.partition_policy y WHERE y.parent = old.parent;
-  IF target IS NOT NULL AND hook IS NOT NULL THEN
-    PERFORM vigil.ask_before_drop(hook, target);
+  SELECT * INTO policy FROM vigil.partition_policy y WHERE y.parent = old.parent;
+  IF target IS NOT NULL AND policy.before_drop IS NOT NULL THEN
+    PERFORM vigil.ask_before_drop(policy.before_drop, target);
   END IF;
   IF target IS NOT NULL THEN
     PERFORM vigil.lock_briefly(ARRAY[target], 'ACCESS EXCLUSIVE');
@@ -378,7 +379,11 @@ BEGIN
   IF vigil.retired_table(old) IS DISTINCT FROM target OR target IS DISTINCT FROM named THEN
     odd := format('vigil.%I is another table than was retired, and was left alone', old.partition);
     RAISE WARNING '%', odd;
-  ELSIF target IS NOT NULL AND old.archive_schema IS NULL THEN
+    target := NULL;
+  ELSIF target IS NOT NULL AND policy.keep_copies IS NOT NULL THEN
+    PERFORM vigil.keep_copies(target, policy.keep_copies);
+  END IF;
+  IF target IS NOT NULL AND old.archive_schema IS NULL THEN
     EXECUTE format('DROP TABLE %s', target);
   ELSIF target IS NOT NULL THEN
     -- An archive does not depend on the extension.
@@ -506,6 +511,9 @@ BEGIN
     INSERT INTO vigil.dirty (module_id, minute)
     SELECT DISTINCT l.module_id, l.bucket FROM vigil.late_cells l
     WHERE l.bucket >= old.starts_at AND l.bucket < old.ends_at;
+    IF old.parent = 'errors' THEN
+      DELETE FROM vigil.kept_errors k WHERE k.created_at >= old.starts_at AND k.created_at < old.ends_at;
+    END IF;
     restored := restored + 1;
   END LOOP;
   IF restored = 0 THEN

@@ -12,7 +12,10 @@ CREATE TABLE vigil.partition_policy (
   max_bytes bigint CHECK (max_bytes > 0),
   keep_at_least interval NOT NULL DEFAULT '1 day' CHECK (keep_at_least >= interval '0'),
   before_drop text,
-  late text NOT NULL DEFAULT 'count' CHECK (late IN ('count', 'wait'))
+  late text NOT NULL DEFAULT 'count' CHECK (late IN ('count', 'wait')),
+  keep_copies integer CHECK (keep_copies > 0),
+  keep_copies_for interval DEFAULT '1 year' CHECK (keep_copies_for >= interval '1 day'),
+  CONSTRAINT copies_of_errors CHECK (keep_copies IS NULL OR parent = 'errors')
 );
 COMMENT ON TABLE vigil.partition_policy IS
   'Which partitions vigil.maintain_partitions() keeps ready for each fact table; change a row to change it from the next partition on.';
@@ -37,6 +40,10 @@ COMMENT ON COLUMN vigil.partition_policy.before_drop IS
   'Function that gets a table as regclass before it is dropped or moved, and returns whether it may be; null = it may.';
 COMMENT ON COLUMN vigil.partition_policy.late IS
   'What becomes of facts that come when those of their time were dropped or archived: count adds them to hour and day cells, wait leaves them in vigil.quarantine.';
+COMMENT ON COLUMN vigil.partition_policy.keep_copies IS
+  'For errors: how many of each fingerprint, the newest, go to vigil.kept_errors when their partition is dropped or moved; null = none.';
+COMMENT ON COLUMN vigil.partition_policy.keep_copies_for IS
+  'How long they are kept there, by event time; null = for ever.';
 
 CREATE TRIGGER replace_row BEFORE INSERT ON vigil.partition_policy
   FOR EACH ROW EXECUTE FUNCTION vigil.replace_row('parent');
