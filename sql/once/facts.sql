@@ -172,6 +172,7 @@ CREATE TABLE vigil.quarantine (
   PRIMARY KEY (module_id, id)
 );
 CREATE INDEX quarantine_created_at ON vigil.quarantine (fact, created_at);
+CREATE INDEX quarantine_received_at ON vigil.quarantine USING brin (received_at);
 COMMENT ON TABLE vigil.quarantine IS
   'Valid facts whose event time lies outside all partitions; vigil.replay_quarantine() stores them when their partition exists.';
 COMMENT ON COLUMN vigil.quarantine.module_id IS 'Tenant.';

@@ -116,5 +116,5 @@ INSERT INTO vigil.job_settings (name, description, step, has_work, worker, run_e
   ('expire_deliveries', 'deletes old rows of the outbox',
    'vigil.expire_deliveries()', NULL, 'scheduler', '1 hour', true),
   ('expire', 'deletes what is older than its retention',
-   'vigil.expire() + vigil.expire_job_history() + vigil.expire_kept_errors()', NULL, 'scheduler', '10 minutes', true);
+   'vigil.expire() + vigil.expire_job_history() + vigil.expire_kept_errors() + vigil.expire_quarantine()', NULL, 'scheduler', '10 minutes', true);
 UPDATE vigil.job_settings SET max_steps = 1000000, step_timeout = '0' WHERE name = 'deliver';

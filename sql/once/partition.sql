@@ -15,6 +15,7 @@ CREATE TABLE vigil.partition_policy (
   late text NOT NULL DEFAULT 'count' CHECK (late IN ('count', 'wait')),
   keep_copies integer CHECK (keep_copies > 0),
   keep_copies_for interval DEFAULT '1 year' CHECK (keep_copies_for >= interval '1 day'),
+  keep_quarantined interval DEFAULT '90 days' CHECK (keep_quarantined >= interval '1 day'),
   CONSTRAINT copies_of_errors CHECK (keep_copies IS NULL OR parent = 'errors')
 );
 COMMENT ON TABLE vigil.partition_policy IS
@@ -44,6 +45,8 @@ COMMENT ON COLUMN vigil.partition_policy.keep_copies IS
   'For errors: how many of each fingerprint, the newest, go to vigil.kept_errors when their partition is dropped or moved; null = none.';
 COMMENT ON COLUMN vigil.partition_policy.keep_copies_for IS
   'How long they are kept there, by event time; null = for ever.';
+COMMENT ON COLUMN vigil.partition_policy.keep_quarantined IS
+  'How long a fact that no partition takes waits in vigil.quarantine, from when it was received; null = for ever.';
 
 CREATE TRIGGER replace_row BEFORE INSERT ON vigil.partition_policy
   FOR EACH ROW EXECUTE FUNCTION vigil.replace_row('parent');
