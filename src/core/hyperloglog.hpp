@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory_resource>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/bytes.hpp"
@@ -35,7 +36,19 @@ class HashSet {
   HashSet& operator=(HashSet&&) = default;
 
   // Whether it was new.
-  bool insert(std::uint64_t value);
+  bool insert(std::uint64_t value) {
+    if (value == 0) return !std::exchange(has_zero_, true);
+    if (slots_.empty()) resize(8);
+    std::size_t slot = slot_of(value);
+    if (slots_[slot] == value) return false;
+    if (!has_room()) [[unlikely]] {
+      resize(slots_.size() * 2);
+      slot = slot_of(value);
+    }
+    slots_[slot] = value;
+    ++size_;
+    return true;
+  }
   // Whether one more can be inserted without memory.
   bool has_room() const { return size_ < slots_.size() / 4 * 3; }
   bool contains(std::uint64_t value) const;
@@ -54,8 +67,20 @@ class HashSet {
   }
 
  private:
-  std::size_t first_slot_of(std::uint64_t value) const;
-  std::size_t slot_of(std::uint64_t value) const;
+  std::size_t first_slot_of(std::uint64_t value) const {
+    // Multiplicative hashing: the lower bits of a shortened hash are not enough on their own.
+    const std::uint64_t mixed = value * 0x9e3779b97f4a7c15;
+    return static_cast<std::size_t>(mixed >> 32) & (slots_.size() - 1);
+  }
+
+  // Where the value is, or the free slot where it would be.
+  std::size_t slot_of(std::uint64_t value) const {
+    const std::size_t mask = slots_.size() - 1;
+    std::size_t slot = first_slot_of(value);
+    while (slots_[slot] != value && slots_[slot] != 0) slot = (slot + 1) & mask;
+    return slot;
+  }
+
   void resize(std::size_t slots);
 
   std::pmr::vector<std::uint64_t> slots_;  // a power of two of them, or none; 0 is a free one
@@ -66,7 +91,7 @@ class HashSet {
 // State and bytes are a function of the set of hashes alone: any order of adding and any tree of
 // merging gives equal bytes.
 //
-// Memory: about 100 bytes, some 16 for each distinct hash up to the threshold, then 2^log2m. All of
+// Memory: about 100 bytes, some 20 for each distinct hash up to the threshold, then 2^log2m. All of
 // it comes from the resource, which must outlive the object; destroying the object may be skipped.
 class HyperLogLog {
  public:
@@ -81,7 +106,7 @@ class HyperLogLog {
   // Adds a value by its hash, which must be well mixed in all 64 bits.
   void add_hash(std::uint64_t hash) {
     if (registers_.empty()) {
-      add_element(hash);
+      add_element(element_of(hash));
     } else {
       add_register(hash);
     }
@@ -165,7 +190,7 @@ class HyperLogLog {
 
   bool is_short() const { return parameters_.expthresh == 0; }
   std::uint64_t element_of(std::uint64_t hash) const;
-  void add_element(std::uint64_t hash);
+  void add_element(std::uint64_t element);
   void to_registers();
   void check_mergeable(const HyperLogLogParameters& other) const;
   void check_value(const ByteReader& in, std::uint64_t value) const;
