@@ -194,10 +194,18 @@ void Counts::rebuild(std::int32_t base, std::uint32_t slots, std::uint32_t width
   next.base_ = base;
   next.slots_ = slots;
   next.width_ = width;
-  for_each([&](std::int32_t index, std::uint64_t count) {
-    next.store(static_cast<std::uint32_t>(index - base), count);
-    return true;
-  });
+  if (width == width_) {
+    const Range used = occupied();
+    if (!used.empty())
+      std::memcpy(next.bytes_.data() + (static_cast<std::size_t>(used.first - base) << width),
+                  bytes_.data() + (static_cast<std::size_t>(used.first - base_) << width),
+                  static_cast<std::size_t>(used.span()) << width);
+  } else {
+    for_each([&](std::int32_t index, std::uint64_t count) {
+      next.store(static_cast<std::uint32_t>(index - base), count);
+      return true;
+    });
+  }
   *this = std::move(next);
 }
 
@@ -215,10 +223,8 @@ void Counts::widen_and_add(std::uint32_t slot, std::uint64_t times) {
 }
 
 void Counts::cover(Range range, std::uint32_t limit) {
-  const Range used = occupied();
-  const Range all = used.join(range);
-  const std::int64_t end = std::int64_t{base_} + slots_;
-  if (slots_ > 0 && all.first >= base_ && all.last < end) return;
+  if (slots_ > 0 && range.first >= base_ && range.last < std::int64_t{base_} + slots_) return;
+  const Range all = occupied().join(range);
   const auto span = static_cast<std::uint32_t>(all.span());
   constexpr std::uint32_t kFewest = 16;
   // As much room to grow again, at either end: so rebuilding takes constant time for each value.
@@ -232,32 +238,6 @@ void Counts::open(Range range, std::uint32_t bits) {
   slots_ = static_cast<std::uint32_t>(range.span());
   width_ = bits <= 8 ? 0 : bits <= 16 ? 1 : bits <= 32 ? 2 : 3;
   bytes_.assign(std::size_t{slots_} << width_, 0);
-}
-
-namespace {
-
-template <typename Counter>
-void store_block(std::uint8_t* bytes, std::size_t slot,
-                 const std::array<std::uint64_t, Counts::kBlock>& block) {
-  std::array<Counter, Counts::kBlock> counters;
-  for (std::size_t i = 0; i < block.size(); ++i) counters[i] = static_cast<Counter>(block[i]);
-  std::memcpy(bytes + slot * sizeof(Counter), counters.data(), sizeof(counters));
-}
-
-}  // namespace
-
-void Counts::set_block(std::int32_t index, const std::array<std::uint64_t, kBlock>& block) {
-  const auto slot = static_cast<std::size_t>(index - base_);
-  switch (width_) {
-    case 0:
-      return store_block<std::uint8_t>(bytes_.data(), slot, block);
-    case 1:
-      return store_block<std::uint16_t>(bytes_.data(), slot, block);
-    case 2:
-      return store_block<std::uint32_t>(bytes_.data(), slot, block);
-    default:
-      return store_block<std::uint64_t>(bytes_.data(), slot, block);
-  }
 }
 
 void Counts::downscale(int by) {

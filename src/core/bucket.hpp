@@ -147,24 +147,21 @@ class Counts {
   // Stored counts come in blocks of neighbours that begin at multiples of eight.
   static constexpr std::int32_t kBlock = 8;
 
-  // Makes the window of an empty object just `range`, for counts of so many bits.
+  bool has_window() const { return slots_ != 0; }
+
+  // Makes the window of an object without one just `range`, for counts of so many bits.
   void open(Range range, std::uint32_t bits);
 
-  // Sets the counts from `index` on, all within the window and its width; the second form takes
-  // eight of a byte each, the first in the lowest byte.
-  void set_block(std::int32_t index, const std::array<std::uint64_t, kBlock>& block);
-  void set_block(std::int32_t index, std::uint64_t bytes) {
-    const auto slot = static_cast<std::size_t>(index - base_);
-    if (width_ == 0) {
-      std::memcpy(bytes_.data() + slot, &bytes, sizeof(bytes));
+  // Adds to the eight counts from `index` on, of a byte each, the first in the lowest byte. Only
+  // zeros may be outside the window.
+  void add_block(std::int32_t index, std::uint64_t bytes) {
+    const auto slot = static_cast<std::uint32_t>(index - base_);
+    if (width_ == 0 && slot < slots_ && slots_ - slot >= kBlock && try_add_bytes(slot, bytes))
       return;
+    for (; bytes != 0; bytes >>= 8) {
+      if ((bytes & 0xff) != 0) try_add(index, bytes & 0xff);
+      ++index;
     }
-    std::array<std::uint64_t, kBlock> block;
-    for (std::uint64_t& count : block) {
-      count = bytes & 0xff;
-      bytes >>= 8;
-    }
-    set_block(index, block);
   }
 
   // Adds the counts of another, whose indices are of a scale higher by `by`.
@@ -209,6 +206,18 @@ class Counts {
     if (sum > std::numeric_limits<Counter>::max()) return false;
     count = static_cast<Counter>(sum);
     std::memcpy(at, &count, sizeof(count));
+    return true;
+  }
+
+  // Eight counters of a byte at once; false, with nothing changed, when one is too narrow.
+  bool try_add_bytes(std::uint32_t slot, std::uint64_t bytes) noexcept {
+    constexpr std::uint64_t kHigh = 0x8080808080808080;
+    std::uint64_t word;
+    std::memcpy(&word, bytes_.data() + slot, sizeof(word));
+    const std::uint64_t lower = (word & ~kHigh) + (bytes & ~kHigh);
+    if ((((word & bytes) | ((word ^ bytes) & lower)) & kHigh) != 0) return false;
+    word += bytes;
+    std::memcpy(bytes_.data() + slot, &word, sizeof(word));
     return true;
   }
 

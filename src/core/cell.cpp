@@ -197,25 +197,23 @@ void Cell::merge(const Cell& other) {
   breakdowns.merge(other.breakdowns);
 }
 
-bool Cell::merge_measures(ByteReader& in, std::pmr::memory_resource* scratch) {
+bool Cell::merge_measures(ByteReader& in) {
   const Totals totals = head_of(in);
   if (totals.count == 0) return false;
   Totals::merge(totals);
-  for (Histogram* distribution : {&duration, &value}) {
-    distribution->merge(Histogram::read(sketch_bytes(in), scratch));
-  }
+  for (Histogram* distribution : {&duration, &value}) distribution->merge_stored(sketch_bytes(in));
   for (HyperLogLog* set : {&sites, &sessions, &users}) set->merge_stored(sketch_bytes(in));
   return true;
 }
 
-void Cell::merge_measures(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* scratch) {
+void Cell::merge_measures(std::span<const std::uint8_t> bytes) {
   ByteReader in(bytes, kType);
-  merge_measures(in, scratch);
+  merge_measures(in);
 }
 
-void Cell::merge_stored(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* scratch) {
+void Cell::merge_stored(std::span<const std::uint8_t> bytes) {
   ByteReader in(bytes, kType);
-  if (!merge_measures(in, scratch)) return;
+  if (!merge_measures(in)) return;
   breakdowns.read(in);
   in.finish();
 }

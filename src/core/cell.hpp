@@ -91,12 +91,12 @@ class Cell : public Totals {
   // Throws Error{kNumericOutOfRange} when a count would pass 2^64 - 1.
   void merge(const Cell& other);
 
-  // The same as merge(read(bytes)), without an object in between; `scratch` gives memory for the
-  // time of the call. After Error{kInvalidBinary} some of the bytes may have been added.
-  void merge_stored(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* scratch);
+  // The same as merge(read(bytes)), without an object in between. After an Error some of the bytes
+  // may have been added.
+  void merge_stored(std::span<const std::uint8_t> bytes);
 
   // The same without the breakdowns.
-  void merge_measures(std::span<const std::uint8_t> bytes, std::pmr::memory_resource* scratch);
+  void merge_measures(std::span<const std::uint8_t> bytes);
 
   // Bounds every breakdown; the last step of an aggregate, never in between.
   void fold(std::size_t limit) { breakdowns.fold(limit); }
@@ -118,7 +118,7 @@ class Cell : public Totals {
 
  private:
   // Merges what stands before the breakdowns; false when the cell is empty, and so all was read.
-  bool merge_measures(ByteReader& in, std::pmr::memory_resource* scratch);
+  bool merge_measures(ByteReader& in);
 };
 
 }  // namespace vigil

@@ -220,34 +220,40 @@ void Histogram::to_buckets() {
   distinct_ = std::pmr::vector<Distinct>(distinct_.get_allocator());
 }
 
+// The smaller scale and limit of this one and of what will be merged.
+void Histogram::adopt(int scale, std::uint32_t max_buckets) {
+  if (scale == requested_scale_ && max_buckets == max_buckets_) return;
+  requested_scale_ = std::min(requested_scale_, static_cast<std::int8_t>(scale));
+  max_buckets_ = std::min(max_buckets_, max_buckets);
+  lower_to(requested_scale_);
+  fit(negative_.occupied(), positive_.occupied());
+}
+
 void Histogram::merge(const Histogram& other) {
   if (&other == this) return merge(Histogram(other, distinct_.get_allocator().resource()));
   check_room(count_, other.count_);
   const std::uint64_t count = count_ + other.count_;
-  requested_scale_ = std::min(requested_scale_, other.requested_scale_);
-  max_buckets_ = std::min(max_buckets_, other.max_buckets_);
-  lower_to(requested_scale_);
-  fit(negative_.occupied(), positive_.occupied());
+  adopt(other.requested_scale_, other.max_buckets_);
   if (other.bucketed_) {
     merge_buckets(other);
   } else {
-    merge_distinct(other);
+    merge_distinct(other.distinct_);
   }
   count_ = count;
 }
 
 // The union of both lists of values; false, with nothing changed, when it is too long.
-bool Histogram::try_unite(const Histogram& other) {
+bool Histogram::try_unite(std::span<const Distinct> items) {
   std::array<Distinct, kMaxDistinct> all;
   std::size_t size = 0;
   auto mine = distinct_.begin();
-  auto theirs = other.distinct_.begin();
-  while (mine != distinct_.end() || theirs != other.distinct_.end()) {
+  auto theirs = items.begin();
+  while (mine != distinct_.end() || theirs != items.end()) {
     if (size == all.size()) return false;
-    const bool is_mine = theirs == other.distinct_.end() ||
-                         (mine != distinct_.end() && mine->value <= theirs->value);
-    const bool is_theirs = mine == distinct_.end() ||
-                           (theirs != other.distinct_.end() && theirs->value <= mine->value);
+    const bool is_mine =
+        theirs == items.end() || (mine != distinct_.end() && mine->value <= theirs->value);
+    const bool is_theirs =
+        mine == distinct_.end() || (theirs != items.end() && theirs->value <= mine->value);
     all[size] = is_mine ? *mine : *theirs;
     if (is_mine && is_theirs) all[size].count += theirs->count;
     if (is_mine) ++mine;
@@ -258,13 +264,13 @@ bool Histogram::try_unite(const Histogram& other) {
   return true;
 }
 
-void Histogram::merge_distinct(const Histogram& other) {
+void Histogram::merge_distinct(std::span<const Distinct> items) {
   // Put in one by one, each value moves those behind it; a few do not matter.
-  if (!bucketed_ && 4 * other.distinct_.size() > distinct_.size()) {
-    if (try_unite(other)) return;
+  if (!bucketed_ && 4 * items.size() > distinct_.size()) {
+    if (try_unite(items)) return;
     to_buckets();
   }
-  for (const Distinct& item : other.distinct_) {
+  for (const Distinct& item : items) {
     if (bucketed_) {
       add_bucketed(item.value, item.count);
     } else {
@@ -349,16 +355,17 @@ bool Histogram::percentiles(std::span<const double> fractions, std::span<double>
   std::size_t done = 0;
   while (done < fractions.size()) {
     std::uint64_t seen = 0;
+    std::uint64_t rank = wanted_rank(fractions[done]);
     walk([&](const Step& step) {
       const std::uint64_t before = seen;
       seen += step.count;
-      for (; done < fractions.size(); ++done) {
-        const std::uint64_t rank = wanted_rank(fractions[done]);
-        if (rank > seen) return true;
+      while (rank <= seen) {
         if (rank <= before) return false;  // behind us: the fractions do not ascend, so walk anew
         values[done] = rank == 1 ? *min() : rank == count_ ? *max() : point(step);
+        if (++done == fractions.size()) return false;
+        rank = wanted_rank(fractions[done]);
       }
-      return false;
+      return true;
     });
   }
   return true;

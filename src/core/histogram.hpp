@@ -114,6 +114,10 @@ class Histogram {
   // Error{kNumericOutOfRange}, with nothing changed, when the count would exceed 2^64 - 1.
   void merge(const Histogram& other);
 
+  // The same as merge(read(bytes)) without an object in between. After an Error some of the bytes
+  // may have been added.
+  void merge_stored(std::span<const std::uint8_t> bytes);
+
   // Takes away all values of another histogram, which must be contained in this one: what merge()
   // added comes off again, with count, buckets and sum exact. Error{kInvalidArgument}, with nothing
   // changed, when it cannot be contained; a difference within the buckets may go unseen.
@@ -227,6 +231,13 @@ class Histogram {
     bool operator==(const Distinct&) const = default;
   };
 
+  // What the first bytes say: how values are kept, and the parameters.
+  struct Head {
+    std::uint8_t kind;
+    int scale;
+    std::uint32_t max_buckets;
+  };
+
   // One stop of a walk in ascending order: an exact value, or a bucket of one sign.
   struct Step {
     enum class Kind { kValue, kNegative, kPositive } kind;
@@ -297,13 +308,15 @@ class Histogram {
   void add_distinct(double value, std::uint64_t times);
   void add_bucketed(double value, std::uint64_t times);
   void add_to(bucket::Counts& counts, std::int32_t index, std::uint64_t times);
-  bool try_unite(const Histogram& other);
-  void merge_distinct(const Histogram& other);
+  void adopt(int scale, std::uint32_t max_buckets);
+  bool try_unite(std::span<const Distinct> items);
+  void merge_distinct(std::span<const Distinct> items);
   void merge_buckets(const Histogram& other);
   void subtract_distinct(const Histogram& other);
   void subtract_buckets(const Histogram& other);
   std::pair<double, double> outermost() const;
-  bool has_possible_sum() const;
+  bool has_possible_sum() const { return is_possible_sum(sum_, count_, min_, max_); }
+  static bool is_possible_sum(const ExactSum& sum, std::uint64_t count, double min, double max);
   static void check_value(double value);
   static void check_room(std::uint64_t count, std::uint64_t times);
   void make_room_for_distinct();
@@ -313,11 +326,10 @@ class Histogram {
 
   void write_distinct(ByteWriter& out) const;
   void write_buckets(ByteWriter& out) const;
-  void read_distinct(ByteReader& in);
-  void read_buckets(ByteReader& in);
-  void read_counts(ByteReader& in, bucket::Counts& counts);
-  void count_read(const ByteReader& in, std::uint64_t count);
-  void check_ends(const ByteReader& in) const;
+  static Head read_head(ByteReader& in);
+  void take(const Head& head, ByteReader& in);
+  void take_distinct(ByteReader& in);
+  void take_buckets(const Head& head, ByteReader& in);
 
   // What try_add() touches comes first, together.
   bucket::Counts positive_;

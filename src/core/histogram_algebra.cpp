@@ -106,18 +106,24 @@ std::pair<double, double> Histogram::outermost() const {
   return {lowest, highest};
 }
 
-// The sum lies between count times the minimum and count times the maximum.
-bool Histogram::has_possible_sum() const {
+// Whether the sum lies between count times the minimum and count times the maximum.
+bool Histogram::is_possible_sum(const ExactSum& sum, std::uint64_t count, double min, double max) {
+  // Doubles show it unless it lies very near to one of them.
+  const double rounded = sum.value();
+  const auto times = static_cast<double>(count);
+  const auto is_above = [](double one, double other) {
+    return one - other > 0x1p-50 * (std::fabs(one) + std::fabs(other));
+  };
+  if (is_above(rounded, times * min) && is_above(times * max, rounded)) return true;
   std::array<std::byte, 4096> memory;
-  std::pmr::monotonic_buffer_resource arena(memory.data(), memory.size(),
-                                            distinct_.get_allocator().resource());
-  for (const double end : {min_, max_}) {
+  std::pmr::monotonic_buffer_resource arena(memory.data(), memory.size());
+  const auto sign_of_difference = [&](double end) {
     ExactSum difference(&arena);
-    difference.add(end, count_);
-    difference.subtract(sum_);
-    if (difference.sign() * (end == min_ ? 1 : -1) > 0) return false;
-  }
-  return true;
+    difference.add(end, count);
+    difference.subtract(sum);
+    return difference.sign();
+  };
+  return sign_of_difference(min) <= 0 && sign_of_difference(max) >= 0;
 }
 
 Histogram Histogram::in_buckets(int scale) const {

@@ -12,6 +12,7 @@ namespace {
 using bucket::Range;
 
 // The head byte: the format's version, how the values are kept, and whether parameters follow.
+constexpr std::string_view kType = "vigil.histogram";
 constexpr std::uint8_t kVersion = 0x10;
 constexpr std::uint8_t kEmpty = 0;
 constexpr std::uint8_t kDistinct = 1;
@@ -82,14 +83,23 @@ void pack(ByteWriter& out, const Block& block, std::uint32_t width) {
 
 // Eight counters of up to eight bits as eight bytes.
 std::uint64_t unpack_bytes(ByteReader& in, std::uint32_t width) {
-  std::uint64_t word = 0;
+  constexpr std::uint64_t kOnes = 0x0101010101010101;
+  const bool is_followed = in.left() >= sizeof(std::uint64_t);
   const auto source = in.raw(width);
-  for (std::uint32_t i = 0; i < width; ++i) word |= std::uint64_t{source[i]} << (8 * i);
-  const std::uint64_t mask = (std::uint64_t{1} << width) - 1;
-  std::uint64_t bytes = 0;
-  for (std::uint32_t i = 0; i < 8; ++i) bytes |= (word >> (i * width) & mask) << (8 * i);
-  if ((bytes & (std::uint64_t{0x0101010101010101} << (width - 1))) == 0) in.fail("a count is too wide");
-  return bytes;
+  std::uint64_t word = 0;
+  std::memcpy(&word, source.data(), is_followed ? sizeof(word) : width);
+  // Halves are moved apart until each counter has its byte.
+  const std::uint64_t ones = (std::uint64_t{1} << width) - 1;
+  const std::uint64_t twos = ones << width | ones;
+  const std::uint64_t fours = twos << 2 * width | twos;
+  const auto move = [&](std::uint64_t mask, std::uint32_t from, std::uint32_t to) {
+    word = (word & mask) | (word >> from & mask) << to;
+  };
+  move(fours, 4 * width, 32);
+  move(twos * 0x0000000100000001, 2 * width, 16);
+  move(ones * 0x0001000100010001, width, 8);
+  if ((word & kOnes << (width - 1)) == 0) in.fail("a count is too wide");
+  return word;
 }
 
 std::uint64_t sum_of_bytes(std::uint64_t bytes) {
@@ -170,10 +180,122 @@ void write_counts(ByteWriter& out, const bucket::Counts& counts) {
   });
 }
 
+std::uint64_t sum_of(const ByteReader& in, std::uint64_t one, std::uint64_t other) {
+  if (other > std::numeric_limits<std::uint64_t>::max() - one) in.fail("its count is too high");
+  return one + other;
+}
+
 // The blocks that buckets of doubles fall into.
 Range all_blocks(int scale) {
   return {index_at(std::numeric_limits<double>::denorm_min(), scale) >> 3,
           index_at(std::numeric_limits<double>::max(), scale) >> 3};
+}
+
+// The counts of one sign as they are stored.
+class StoredCounts {
+ public:
+  // A look at the heads tells the range and the width, so that memory is taken once.
+  StoredCounts(ByteReader& in, int scale, std::uint32_t max_buckets)
+      : blocks_(in.varint()), at_(in) {
+    if (blocks_ == 0) return;
+    if (blocks_ > max_buckets) in.fail("it has more buckets than its limit");
+    const std::int64_t first = in.signed_varint();
+    const Range all = all_blocks(scale);
+    if (first < all.first || first > all.last) in.fail("a bucket is out of range");
+    at_ = in;
+    std::int64_t last = first;
+    for (std::uint64_t i = 0; i < blocks_; ++i) {
+      const BlockHead head = read_head(in);
+      if (i == 0 ? head.skipped != 0 : head.skipped >= max_buckets) {
+        in.fail("its buckets lie too far apart");
+      }
+      if (i > 0) last += static_cast<std::int64_t>(head.skipped) + 1;
+      if (last > all.last) in.fail("a bucket is out of range");
+      widest_ = std::max(widest_, head.width);
+      if (i == 0)
+        range_.first = static_cast<std::int32_t>(first) * kBlock + ends_of(in, head.width).first;
+      if (i + 1 == blocks_)
+        range_.last = static_cast<std::int32_t>(last) * kBlock + ends_of(in, head.width).last;
+      in.raw(head.width);
+    }
+    first_ = static_cast<std::int32_t>(first);
+    last_ = static_cast<std::int32_t>(last);
+    if (range_.span() > max_buckets) in.fail("its buckets lie too far apart");
+    if (range_.first < index_at(std::numeric_limits<double>::denorm_min(), scale) ||
+        range_.last > index_at(std::numeric_limits<double>::max(), scale)) {
+      in.fail("a bucket is out of range");
+    }
+  }
+
+  // From the lowest to the highest that is not zero.
+  Range range() const { return range_; }
+
+  // Adds them to counts of a scale lower by `by`, and returns their sum.
+  std::uint64_t add_to(bucket::Counts& counts, int by, std::uint32_t limit) const {
+    if (blocks_ == 0) return 0;
+    if (by == 0 && !counts.has_window()) {
+      counts.open({first_ * kBlock, last_ * kBlock + kBlock - 1}, widest_);
+    } else {
+      counts.cover(range_.at_lower_scale(by), limit);
+    }
+    ByteReader in = at_;
+    std::uint64_t total = 0;
+    std::int32_t number = first_ - 1;
+    for (std::uint64_t i = 0; i < blocks_; ++i) {
+      const BlockHead head = read_head(in);
+      number += static_cast<std::int32_t>(head.skipped) + 1;
+      if (head.width <= 8 && by == 0) {
+        const std::uint64_t bytes = unpack_bytes(in, head.width);
+        total = sum_of(in, total, sum_of_bytes(bytes));
+        counts.add_block(number * kBlock, bytes);
+        continue;
+      }
+      Block block;
+      unpack(in, head.width, block);
+      for (std::int32_t at = 0; at < kBlock; ++at) {
+        const std::uint64_t count = block[static_cast<std::size_t>(at)];
+        if (count == 0) continue;
+        total = sum_of(in, total, count);
+        counts.try_add((number * kBlock + at) >> by, count);
+      }
+    }
+    return total;
+  }
+
+ private:
+  // The first and the last of the next eight that is not zero.
+  static Range ends_of(ByteReader in, std::uint32_t width) {
+    if (width <= 8) {
+      const std::uint64_t bytes = unpack_bytes(in, width);
+      return {std::countr_zero(bytes) / 8, 7 - std::countl_zero(bytes) / 8};
+    }
+    Block block;
+    unpack(in, width, block);
+    Range ends{kBlock, -1};
+    for (std::int32_t i = 0; i < kBlock; ++i) {
+      if (block[static_cast<std::size_t>(i)] != 0) ends = {std::min(ends.first, i), i};
+    }
+    return ends;
+  }
+
+  std::uint64_t blocks_;
+  ByteReader at_;           // where the first block begins
+  std::int32_t first_ = 0;  // numbers of blocks
+  std::int32_t last_ = -1;
+  std::uint32_t widest_ = 0;
+  Range range_;
+};
+
+// Minimum and maximum must lie in the outermost buckets.
+void check_ends(const ByteReader& in, int scale, double min, double max, std::uint64_t zeros,
+                Range negative, Range positive) {
+  if (min > max || (zeros == 0 && negative.empty() && positive.empty()))
+    in.fail("it has no values");
+  bool low = zeros != 0 ? min == 0 : min > 0 && index_at(min, scale) == positive.first;
+  bool high = zeros != 0 ? max == 0 : max < 0 && index_at(-max, scale) == negative.first;
+  if (!negative.empty()) low = min < 0 && index_at(-min, scale) == negative.last;
+  if (!positive.empty()) high = max > 0 && index_at(max, scale) == positive.last;
+  if (!low || !high) in.fail("its minimum or maximum contradicts its buckets");
 }
 
 }  // namespace
@@ -213,133 +335,98 @@ void Histogram::write_buckets(ByteWriter& out) const {
   write_counts(out, positive_);
 }
 
-Histogram Histogram::read(std::span<const std::uint8_t> bytes,
-                          std::pmr::memory_resource* resource) {
-  ByteReader in(bytes, "vigil.histogram");
+Histogram::Head Histogram::read_head(ByteReader& in) {
   const auto head = in.fixed<std::uint8_t>();
   const std::uint8_t kind = head & 3;
   if ((head & 0xf0) != kVersion) in.fail("its version is not known");
   if ((head & 0x08) != 0 || kind > kBuckets) in.fail("its kind is not known");
-  std::int64_t scale = kDefaultScale;
-  std::uint64_t max_buckets = kDefaultMaxBuckets;
-  if ((head & kParameters) != 0) {
-    scale = in.signed_varint();
-    max_buckets = in.varint();
-    if (!is_scale(scale) || !is_limit(max_buckets)) in.fail("a parameter is out of range");
-    if (scale == kDefaultScale && max_buckets == kDefaultMaxBuckets) {
-      in.fail("its parameters are needless");
-    }
-  }
-  Histogram result(resource, static_cast<int>(scale), static_cast<std::uint32_t>(max_buckets));
-  if (kind == kDistinct) result.read_distinct(in);
-  if (kind == kBuckets) result.read_buckets(in);
-  in.finish();
+  if ((head & kParameters) == 0) return {kind, kDefaultScale, kDefaultMaxBuckets};
+  const std::int64_t scale = in.signed_varint();
+  const std::uint64_t max_buckets = in.varint();
+  if (!is_scale(scale) || !is_limit(max_buckets)) in.fail("a parameter is out of range");
+  if (scale == kDefaultScale && max_buckets == kDefaultMaxBuckets)
+    in.fail("its parameters are needless");
+  return {kind, static_cast<int>(scale), static_cast<std::uint32_t>(max_buckets)};
+}
+
+Histogram Histogram::read(std::span<const std::uint8_t> bytes,
+                          std::pmr::memory_resource* resource) {
+  ByteReader in(bytes, kType);
+  const Head head = read_head(in);
+  Histogram result(resource, head.scale, head.max_buckets);
+  result.take(head, in);
   return result;
 }
 
-void Histogram::count_read(const ByteReader& in, std::uint64_t count) {
-  if (count > std::numeric_limits<std::uint64_t>::max() - count_) in.fail("its count is too high");
-  count_ += count;
+void Histogram::merge_stored(std::span<const std::uint8_t> bytes) {
+  ByteReader in(bytes, kType);
+  const Head head = read_head(in);
+  adopt(head.scale, head.max_buckets);
+  take(head, in);
 }
 
-void Histogram::read_distinct(ByteReader& in) {
+// Adds what follows the head, whose parameters this one has adopted.
+void Histogram::take(const Head& head, ByteReader& in) {
+  if (head.kind == kDistinct) take_distinct(in);
+  if (head.kind == kBuckets) take_buckets(head, in);
+  in.finish();
+}
+
+void Histogram::take_distinct(ByteReader& in) {
   const std::uint64_t size = in.varint();
   if (size == 0 || size > kMaxDistinct) in.fail("its number of values is out of range");
-  distinct_.reserve(std::min<std::size_t>(size, in.left()));
-  for (std::uint64_t i = 0; i < size; ++i) {
+  std::array<Distinct, kMaxDistinct> items;
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < size; ++i) {
     const auto head = in.fixed<std::uint8_t>();
     const double value = read_double(in, head & 0xf);
-    if (i > 0 && value <= distinct_.back().value) in.fail("its values do not ascend");
+    if (i > 0 && value <= items[i - 1].value) in.fail("its values do not ascend");
     std::uint64_t more = head >> 4;
     if (more == 15) {
       const std::uint64_t rest = in.varint();
-      if (rest > std::numeric_limits<std::uint64_t>::max() - 16) in.fail("its count is too high");
+      if (rest > kMostCount - 16) in.fail("its count is too high");
       more += rest;
     }
-    distinct_.push_back({value, more + 1});
-    count_read(in, more + 1);
+    items[i] = {value, more + 1};
+    total = sum_of(in, total, more + 1);
   }
+  check_room(count_, total);
+  merge_distinct(std::span(items).first(static_cast<std::size_t>(size)));
+  count_ += total;
 }
 
-void Histogram::read_buckets(ByteReader& in) {
+void Histogram::take_buckets(const Head& head, ByteReader& in) {
   const std::uint64_t lost = in.varint();
-  if (lost > static_cast<std::uint64_t>(requested_scale_ - bucket::kMinScale)) {
+  if (lost > static_cast<std::uint64_t>(head.scale - bucket::kMinScale)) {
     in.fail("its scale is out of range");
   }
-  bucketed_ = true;
-  scale_ = static_cast<std::int8_t>(requested_scale_ - static_cast<int>(lost));
+  const int scale = head.scale - static_cast<int>(lost);
   const auto sizes = in.fixed<std::uint8_t>();
-  min_ = read_double(in, sizes & 0xf);
-  max_ = read_double(in, sizes >> 4);
-  sum_ = ExactSum::read(in, distinct_.get_allocator().resource());
-  zeros_ = in.varint();
-  count_read(in, zeros_);
-  read_counts(in, negative_);
-  read_counts(in, positive_);
-  if (count_ == 0 || min_ > max_) in.fail("it has no values");
-  check_ends(in);
-  if (!has_possible_sum()) in.fail("its sum contradicts its values");
-}
+  const double min = read_double(in, sizes & 0xf);
+  const double max = read_double(in, sizes >> 4);
+  std::array<std::byte, 1024> memory;
+  std::pmr::monotonic_buffer_resource arena(memory.data(), memory.size());
+  const ExactSum sum = ExactSum::read(in, &arena);
+  const std::uint64_t zeros = in.varint();
+  const StoredCounts negative(in, scale, head.max_buckets);
+  const StoredCounts positive(in, scale, head.max_buckets);
+  check_ends(in, scale, min, max, zeros, negative.range(), positive.range());
 
-void Histogram::read_counts(ByteReader& in, bucket::Counts& counts) {
-  const std::uint64_t blocks = in.varint();
-  if (blocks == 0) return;
-  if (blocks > max_buckets_) in.fail("it has more buckets than its limit");
-  const std::int64_t first = in.signed_varint();
-  const Range all = all_blocks(scale_);
-  if (first < all.first || first > all.last) in.fail("a bucket is out of range");
-
-  // A look at the heads tells the range and the width, so that memory is taken once.
-  ByteReader look = in;
-  std::int64_t last = first;
-  std::uint32_t widest = 0;
-  for (std::uint64_t i = 0; i < blocks; ++i) {
-    const BlockHead head = read_head(look);
-    if (i == 0 ? head.skipped != 0 : head.skipped >= max_buckets_) {
-      in.fail("its buckets lie too far apart");
-    }
-    if (i > 0) last += static_cast<std::int64_t>(head.skipped) + 1;
-    if (last > all.last) in.fail("a bucket is out of range");
-    widest = std::max(widest, head.width);
-    look.raw(head.width);
-  }
-  if (last - first > max_buckets_ / kBlock + 1) in.fail("its buckets lie too far apart");
-  counts.open({static_cast<std::int32_t>(first) * kBlock,
-               static_cast<std::int32_t>(last) * kBlock + kBlock - 1},
-              widest);
-
-  auto at = static_cast<std::int32_t>(first - 1);
-  for (std::uint64_t i = 0; i < blocks; ++i) {
-    const BlockHead head = read_head(in);
-    at += static_cast<std::int32_t>(head.skipped) + 1;
-    if (head.width <= 8) {
-      const std::uint64_t bytes = unpack_bytes(in, head.width);
-      count_read(in, sum_of_bytes(bytes));
-      counts.set_block(at * kBlock, bytes);
-      continue;
-    }
-    Block block;
-    unpack(in, head.width, block);
-    for (const std::uint64_t count : block) count_read(in, count);
-    counts.set_block(at * kBlock, block);
-  }
-  const Range range = counts.occupied();
-  if (range.span() > max_buckets_) in.fail("its buckets lie too far apart");
-  if (range.first < index_at(std::numeric_limits<double>::denorm_min(), scale_) ||
-      range.last > index_at(std::numeric_limits<double>::max(), scale_)) {
-    in.fail("a bucket is out of range");
-  }
-}
-
-// Minimum and maximum must lie in the outermost buckets.
-void Histogram::check_ends(const ByteReader& in) const {
-  const Range negative = negative_.occupied();
-  const Range positive = positive_.occupied();
-  bool low = zeros_ != 0 ? min_ == 0 : min_ > 0 && index_at(min_, scale_) == positive.first;
-  bool high = zeros_ != 0 ? max_ == 0 : max_ < 0 && index_at(-max_, scale_) == negative.first;
-  if (!negative.empty()) low = min_ < 0 && index_at(-min_, scale_) == negative.last;
-  if (!positive.empty()) high = max_ > 0 && index_at(max_, scale_) == positive.last;
-  if (!low || !high) in.fail("its minimum or maximum contradicts its buckets");
+  if (!bucketed_) to_buckets();
+  lower_to(scale);
+  const int by = scale - scale_;
+  fit(negative_.occupied().join(negative.range().at_lower_scale(by)),
+      positive_.occupied().join(positive.range().at_lower_scale(by)));
+  std::uint64_t total = zeros;
+  total = sum_of(in, total, negative.add_to(negative_, scale - scale_, max_buckets_));
+  total = sum_of(in, total, positive.add_to(positive_, scale - scale_, max_buckets_));
+  if (!is_possible_sum(sum, total, min, max)) in.fail("its sum contradicts its values");
+  check_room(count_, total);
+  count_ += total;
+  zeros_ += zeros;
+  sum_.merge(sum);
+  min_ = std::min(min_, min);
+  max_ = std::max(max_, max);
 }
 
 }  // namespace vigil

@@ -137,8 +137,7 @@ Datum vigil_cell_merge(PG_FUNCTION_ARGS) {
     if (auto* other = Expanded<Cell>::of(PG_GETARG_DATUM(1))) {
       state.value().merge(other->value());
     } else {
-      Scratch scratch;
-      state.value().merge_stored(byte_view(PG_GETARG_DATUM(1)), &scratch);
+      state.value().merge_stored(byte_view(PG_GETARG_DATUM(1)));
     }
     return state.datum();
   });
@@ -150,14 +149,13 @@ Datum vigil_cell_merge_measures(PG_FUNCTION_ARGS) {
   return entry([&] {
     auto& state = state_argument<Cell>(fcinfo);
     if (PG_ARGISNULL(1)) return state.datum();
-    Scratch scratch;
     if (auto* other = Expanded<Cell>::of(PG_GETARG_DATUM(1))) {
       ContextResource resource(CurrentMemoryContext);
       Bytes bytes(&resource);
       other->value().write_measures(bytes);
-      state.value().merge_measures(bytes, &scratch);
+      state.value().merge_measures(bytes);
     } else {
-      state.value().merge_measures(byte_view(PG_GETARG_DATUM(1)), &scratch);
+      state.value().merge_measures(byte_view(PG_GETARG_DATUM(1)));
     }
     return state.datum();
   });

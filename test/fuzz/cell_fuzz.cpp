@@ -42,7 +42,7 @@ std::optional<Bytes> merged(const Bytes& one, const Bytes& other) {
     Cell result = Cell::read(one, heap());
     result.merge(Cell::read(other, heap()));
     Cell stored = Cell::read(one, heap());
-    stored.merge_stored(other, heap());
+    stored.merge_stored(other);
     require(bytes_of(stored) == bytes_of(result));
     return bytes_of(result);
   } catch (const vigil::Error& error) {

@@ -47,12 +47,26 @@ void look(const Histogram& histogram) {
   histogram.sum();
 }
 
+// Whatever it is merged into, bytes are refused when read() refuses them.
+void check_refusal(Histogram one, std::span<const std::uint8_t> bytes) {
+  try {
+    one.merge_stored(bytes);
+    require(false);
+  } catch (const vigil::Error& error) {
+    require(error.code() == vigil::Code::kInvalidBinary ||
+            error.code() == vigil::Code::kNumericOutOfRange);
+  }
+}
+
 // Only count and sum may overflow.
 std::optional<Bytes> merged(const Histogram& one, const Histogram& other) {
   try {
     Histogram result(one, heap());
     result.merge(other);
     look(result);
+    Histogram stored(one, heap());
+    stored.merge_stored(bytes_of(other));
+    require(stored == result);
     return bytes_of(result);
   } catch (const vigil::Error& error) {
     require(error.code() == vigil::Code::kNumericOutOfRange);
@@ -70,6 +84,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   if (whole) look(*whole);
   const auto one = read(input.first(cut));
   const auto other = read(input.subspan(cut));
+  if (one && !other) check_refusal(Histogram(*one, heap()), input.subspan(cut));
   if (!one || !other) return 0;
   const auto forth = merged(*one, *other);
   require(forth == merged(*other, *one));

@@ -171,7 +171,7 @@ TEST(Cell, OrderDoesNotMatter) {
       Cell stored = Cell::read(bytes_of(parts.back()), heap());
       parts.pop_back();
       if (random() % 2 == 0) {
-        parts[into].merge_stored(bytes_of(stored), heap());
+        parts[into].merge_stored(bytes_of(stored));
       } else {
         stored.merge(parts[into]);
         parts[into] = std::move(stored);
@@ -235,8 +235,8 @@ TEST(Stored, MeasuresMergeWithoutNames) {
   Cell whole(heap());
   for (const unsigned seed : {1u, 2u, 3u}) {
     const Bytes bytes = bytes_of(cell_of(some_facts(seed == 2 ? 0 : 700, seed)));
-    merged.merge_measures(bytes, heap());
-    whole.merge_stored(bytes, heap());
+    merged.merge_measures(bytes);
+    whole.merge_stored(bytes);
   }
   EXPECT_EQ(merged.breakdowns.size(), 0u);
   whole.breakdowns = Breakdowns(heap());

@@ -49,8 +49,8 @@ double draw(Random& random, int shape) {
   }
 }
 
-// 10,000 data sets, each cut into random parts that are merged in a random tree, half of them by
-// way of stored bytes.
+// 10,000 data sets, each cut into random parts that are merged in a random tree: as objects, as
+// objects that were read, and from stored bytes.
 TEST(HistogramProperty, AnyPartitionAndMergeOrderGivesEqualBytes) {
   Random random(101);
   for (int round = 0; round < 10000; ++round) {
@@ -67,8 +67,15 @@ TEST(HistogramProperty, AnyPartitionAndMergeOrderGivesEqualBytes) {
       std::swap(parts[random() % parts.size()], parts.back());
       Histogram last = std::move(parts.back());
       parts.pop_back();
-      if (random() % 2 == 0) last = Histogram::read(bytes_of(last), heap());
-      parts[random() % parts.size()].merge(last);
+      Histogram& into = parts[random() % parts.size()];
+      const std::uint64_t way = random() % 3;
+      if (way == 0) {
+        into.merge(last);
+      } else if (way == 1) {
+        into.merge(Histogram::read(bytes_of(last), heap()));
+      } else {
+        into.merge_stored(bytes_of(last));
+      }
     }
     ASSERT_EQ(bytes_of(parts.front()), bytes_of(whole)) << round;
   }

@@ -364,6 +364,9 @@ TEST(Histogram, MergesListsOfValuesAsIfAdded) {
           const Values others = values(std::max(mine - shared, 0), theirs);
           Histogram merged = of(all, 6, limit);
           merged.merge(of(others, 6, limit));
+          Histogram stored = of(all, 6, limit);
+          stored.merge_stored(bytes_of(of(others, 6, limit)));
+          EXPECT_EQ(bytes_of(stored), bytes_of(merged));
           all.insert(all.end(), others.begin(), others.end());
           EXPECT_EQ(bytes_of(merged), bytes_of(of(all, 6, limit)))
               << mine << " and " << theirs << ", " << shared << " shared, limit " << limit;
@@ -493,14 +496,32 @@ class Meter : public std::pmr::memory_resource {
   bool do_is_equal(const memory_resource& other) const noexcept override { return this == &other; }
 };
 
+// Merged from bytes or read first: the same result or refusal.
+void expect_merged_as_read(const Bytes& bytes, const Histogram* read) {
+  for (const Values& values : {Values{}, Values{-1, 0, 2.5}, draw(100, 83, mixed)}) {
+    Histogram merged = of(values);
+    try {
+      merged.merge_stored(bytes);
+      ASSERT_NE(read, nullptr);
+      Histogram expected = of(values);
+      expected.merge(*read);
+      EXPECT_EQ(merged, expected);
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), read ? Code::kNumericOutOfRange : Code::kInvalidBinary);
+    }
+  }
+}
+
 void expect_error_or_canonical(const Bytes& bytes) {
   Meter meter;
   try {
     const Histogram histogram = Histogram::read(bytes, &meter);
     EXPECT_EQ(bytes_of(histogram), bytes);
     histogram.percentile(0.5);
+    expect_merged_as_read(bytes, &histogram);
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), Code::kInvalidBinary);
+    expect_merged_as_read(bytes, nullptr);
   }
   EXPECT_LE(meter.total, 4 * 8 * 16384U);
 }
