@@ -7,6 +7,15 @@ CREATE OR REPLACE FUNCTION vigil.cell_add(
 COMMENT ON FUNCTION vigil.cell_add(vigil.cell, timestamptz, text, boolean, double precision, double precision, bigint, uuid, text, text, text, text, text) IS
   'Step of vigil.cell_agg.';
 
+CREATE OR REPLACE FUNCTION vigil.cell_add(
+    state vigil.cell, created_at timestamptz, name text, success boolean, duration double precision,
+    value double precision, memory bigint, site uuid, session text, usr text, country text,
+    device text, browser text, sample_weight double precision)
+  RETURNS vigil.cell
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_cell_add';
+COMMENT ON FUNCTION vigil.cell_add(vigil.cell, timestamptz, text, boolean, double precision, double precision, bigint, uuid, text, text, text, text, text, double precision) IS
+  'Step of vigil.cell_agg with weights.';
+
 CREATE OR REPLACE FUNCTION vigil.cell_merge(state vigil.cell, other vigil.cell) RETURNS vigil.cell
   LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_cell_merge';
 COMMENT ON FUNCTION vigil.cell_merge(vigil.cell, vigil.cell) IS 'Step of vigil.merge_agg and combination of partial cells.';
@@ -26,6 +35,16 @@ CREATE OR REPLACE AGGREGATE vigil.cell_agg(
 COMMENT ON AGGREGATE vigil.cell_agg(timestamptz, text, boolean, double precision, double precision, bigint, uuid, text, text, text, text, text) IS
   'Everything a rollup cell holds, in one pass over facts. Durations and values that are not finite count as missing.';
 
+CREATE OR REPLACE AGGREGATE vigil.cell_agg(
+    created_at timestamptz, name text, success boolean, duration double precision,
+    value double precision, memory bigint, site uuid, session text, usr text, country text,
+    device text, browser text, sample_weight double precision) (
+  SFUNC = vigil.cell_add, STYPE = vigil.cell, COMBINEFUNC = vigil.cell_merge,
+  FINALFUNC = vigil.cell_fold, SSPACE = 1024, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vigil.cell_agg(timestamptz, text, boolean, double precision, double precision, bigint, uuid, text, text, text, text, text, double precision) IS
+  'The same for facts of which a sample is stored; a null weight is 1, one that is not between 1 and 1e9 is SQLSTATE 22003.';
+
 CREATE OR REPLACE AGGREGATE vigil.merge_agg(cell vigil.cell) (
   SFUNC = vigil.cell_merge, STYPE = vigil.cell, COMBINEFUNC = vigil.cell_merge,
   FINALFUNC = vigil.cell_fold, SSPACE = 1024, PARALLEL = SAFE
@@ -43,6 +62,11 @@ COMMENT ON FUNCTION vigil.cell_count(vigil.cell) IS 'Number of facts; 0 for null
 CREATE OR REPLACE FUNCTION vigil.cell_successes(cell vigil.cell) RETURNS bigint
   LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT coalesce(vigil.cell_number(cell, 'successes'), 0) $$;
 COMMENT ON FUNCTION vigil.cell_successes(vigil.cell) IS 'Number of facts that succeeded; 0 for null.';
+
+CREATE OR REPLACE FUNCTION vigil.cell_weight(cell vigil.cell, name text DEFAULT 'count') RETURNS double precision
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_cell_weight';
+COMMENT ON FUNCTION vigil.cell_weight(vigil.cell, text) IS
+  'How many facts those of the cell stand for, as an exact sum of their weights that is rounded once: count, successes or failures. Equal to the count where nothing was sampled.';
 
 CREATE OR REPLACE FUNCTION vigil.cell_time(cell vigil.cell, last boolean) RETURNS timestamptz
   LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_cell_time';

@@ -20,7 +20,8 @@ CREATE OR REPLACE FUNCTION vigil.window_stats(
     subject text DEFAULT NULL, version_id uuid DEFAULT NULL, measure text DEFAULT 'duration')
   RETURNS TABLE (events bigint, errors bigint, failures bigint, per_second double precision,
                  mean double precision, p50 double precision, p95 double precision, p99 double precision,
-                 max double precision, sites bigint, sessions bigint, users bigint)
+                 max double precision, sites bigint, sessions bigint, users bigint,
+                 estimated_events double precision, estimated_failures double precision)
   LANGUAGE plpgsql STABLE ROWS 1 SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp SET jit = off
 AS $$
 #variable_conflict use_column
@@ -33,7 +34,8 @@ BEGIN
   SELECT coalesce((t.stats).events, 0), coalesce(t.errors, 0)::bigint, coalesce((t.stats).failures, 0),
          coalesce((t.stats).events, 0) / nullif(extract(epoch FROM least(ends_at, now()) - starts_at), 0)::double precision,
          (t.stats).mean, (t.stats).p50, (t.stats).p95, (t.stats).p99, (t.stats).max,
-         coalesce((t.stats).sites, 0), coalesce((t.stats).sessions, 0), coalesce((t.stats).users, 0)
+         coalesce((t.stats).sites, 0), coalesce((t.stats).sessions, 0), coalesce((t.stats).users, 0),
+         coalesce((t.stats).estimated_events, 0), coalesce((t.stats).estimated_failures, 0)
   FROM (SELECT vigil.cell_stats(vigil.measures_agg(w.cell), measure) AS stats,
                sum(vigil.cell_count(w.cell)) FILTER (WHERE w.event_type = 'error') AS errors
         FROM vigil.window_cells(module, starts_at, ends_at) w
@@ -42,7 +44,7 @@ BEGIN
           AND (window_stats.version_id IS NULL OR w.version_id = window_stats.version_id) OFFSET 0) t;
 END $$;
 COMMENT ON FUNCTION vigil.window_stats(uuid, timestamptz, timestamptz, text, text, uuid, text) IS
-  'Numbers of the facts of a module in [starts_at, ends_at), exact to the microsecond, of all types, subjects and releases unless given. measure is duration or value. Counts are 0 and the distribution null where there is nothing. Null or infinite times, or an end that is not later: SQLSTATE 22023.';
+  'Numbers of the facts of a module in [starts_at, ends_at), exact to the microsecond, of all types, subjects and releases unless given. measure is duration or value. Counts are 0 and the distribution null where there is nothing; estimated_events and estimated_failures weigh each fact by its sample_weight. Null or infinite times, or an end that is not later: SQLSTATE 22023.';
 
 CREATE OR REPLACE FUNCTION vigil.series_buckets(
     starts_at timestamptz, ends_at timestamptz, step interval, zone text)
@@ -65,7 +67,8 @@ CREATE OR REPLACE FUNCTION vigil.series(
     measure text DEFAULT 'duration', zone text DEFAULT NULL)
   RETURNS TABLE (bucket timestamptz, events bigint, errors bigint, failures bigint, per_second double precision,
                  mean double precision, p50 double precision, p95 double precision, p99 double precision,
-                 max double precision, sites bigint, sessions bigint, users bigint)
+                 max double precision, sites bigint, sessions bigint, users bigint,
+                 estimated_events double precision, estimated_failures double precision)
   LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
   SET enable_seqscan = off SET enable_mergejoin = off SET jit = off SET plan_cache_mode = force_generic_plan
 AS $$
@@ -143,9 +146,10 @@ BEGIN
          coalesce((m.stats).events, 0) / CASE WHEN b.bucket < now()
            THEN extract(epoch FROM least(b.bucket_end, now()) - b.bucket)::double precision END,
          (m.stats).mean, (m.stats).p50, (m.stats).p95, (m.stats).p99, (m.stats).max,
-         coalesce((m.stats).sites, 0), coalesce((m.stats).sessions, 0), coalesce((m.stats).users, 0)
+         coalesce((m.stats).sites, 0), coalesce((m.stats).sessions, 0), coalesce((m.stats).users, 0),
+         coalesce((m.stats).estimated_events, 0), coalesce((m.stats).estimated_failures, 0)
   FROM buckets b LEFT JOIN merged m ON m.bucket = b.bucket
   ORDER BY b.bucket;
 END $$;
 COMMENT ON FUNCTION vigil.series(uuid, timestamptz, timestamptz, interval, text, text, uuid, text, text) IS
-  'Numbers of the facts of a module in steps by the clocks of a zone (null: the module''s own), a row for each step that holds a part of [starts_at, ends_at), in order and without gaps. Steps are whole; the rate of the step that holds now is that of its time so far, and null in the future. Bad times, step, zone or measure: SQLSTATE 22023; more than 20000 steps: 54000.';
+  'Numbers of the facts of a module in steps by the clocks of a zone (null: the module''s own), a row for each step that holds a part of [starts_at, ends_at), in order and without gaps. Steps are whole; estimated_events and estimated_failures weigh each fact by its sample_weight; the rate of the step that holds now is that of its time so far, and null in the future. Bad times, step, zone or measure: SQLSTATE 22023; more than 20000 steps: 54000.';

@@ -9,7 +9,9 @@ CREATE TYPE vigil.cell_stats AS (
   max double precision,
   sites bigint,
   sessions bigint,
-  users bigint
+  users bigint,
+  estimated_events double precision,
+  estimated_failures double precision
 );
 COMMENT ON TYPE vigil.cell_stats IS
-  'Numbers of a cell: its facts, those that failed, a distribution (null without values), and how many different sites, sessions and users.';
+  'Numbers of a cell: its facts, those that failed, a distribution (null without values), how many different sites, sessions and users, and how many facts and failures its own stand for.';

@@ -11,7 +11,9 @@ namespace {
 
 using Kind = Breakdowns::Kind;
 
-constexpr std::uint8_t kVersion = 1;
+// The version tells whether there are weights.
+constexpr std::uint8_t kPlain = 1;
+constexpr std::uint8_t kWeighted = 2;
 constexpr std::string_view kType = "vigil.cell";
 constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
 
@@ -58,8 +60,10 @@ void add_to(Histogram& histogram, double value) {
 
 // Version and totals; nothing may follow the totals of an empty cell.
 Totals head_of(ByteReader& in) {
-  if (in.fixed<std::uint8_t>() != kVersion) in.fail("its version is unknown");
-  const Totals totals = Totals::read(in);
+  const auto version = in.fixed<std::uint8_t>();
+  if (version != kPlain && version != kWeighted) in.fail("its version is unknown");
+  const Totals totals = Totals::read(in, version == kWeighted);
+  if (totals.has_weights() != (version == kWeighted)) in.fail("it has no weights");
   if (totals.count == 0) in.finish();
   return totals;
 }
@@ -89,7 +93,8 @@ void Totals::note_memory(std::uint64_t samples, __int128 sum, std::int64_t large
 Measures::Measures(const Observation& seen)
     : time(seen.time),
       duration(seen.duration.value_or(kMissing)),
-      value(seen.value.value_or(kMissing)) {
+      value(seen.value.value_or(kMissing)),
+      weight(seen.weight) {
   if (seen.success) known = *seen.success ? kSuccess | kSucceeded : kSuccess;
   if (seen.memory) {
     known |= kMemory;
@@ -109,10 +114,28 @@ Measures::Measures(const Observation& seen)
   }
 }
 
+bool Totals::has_weights() const {
+  return !(extra_successes.is_zero() && extra_failures.is_zero() && extra_others.is_zero());
+}
+
+double Totals::weight() const {
+  WeightSum extra = extra_others;
+  extra.merge(extra_successes);
+  extra.merge(extra_failures);
+  return extra.above(count);
+}
+
+WeightSum& Totals::extra_of(const Measures& seen) {
+  if (!seen.has(Measures::kSuccess)) return extra_others;
+  return seen.has(Measures::kSucceeded) ? extra_successes : extra_failures;
+}
+
 void Totals::add(const Measures& seen) {
   note_time(seen.time, seen.time);
   count = sum_of(count, 1);
   if (seen.has(Measures::kSuccess)) ++(seen.has(Measures::kSucceeded) ? successes : failures);
+  if (seen.weight != 1) [[unlikely]]
+    extra_of(seen).add(seen.weight);
   if (seen.has(Measures::kMemory)) note_memory(1, seen.memory, seen.memory);
 }
 
@@ -123,6 +146,9 @@ void Totals::merge(const Totals& other) {
   successes = sum_of(successes, other.successes);
   failures = sum_of(failures, other.failures);
   note_memory(other.memory_count, other.memory_sum, other.memory_max);
+  extra_successes.merge(other.extra_successes);
+  extra_failures.merge(other.extra_failures);
+  extra_others.merge(other.extra_others);
 }
 
 void Totals::write(ByteWriter& out) const {
@@ -133,13 +159,18 @@ void Totals::write(ByteWriter& out) const {
   out.signed_varint(first_time);
   out.signed_varint(last_time);
   out.varint(memory_count);
-  if (memory_count == 0) return;
-  out.fixed(static_cast<std::uint64_t>(memory_sum));
-  out.fixed(static_cast<std::int64_t>(memory_sum >> 64));
-  out.signed_varint(memory_max);
+  if (memory_count > 0) {
+    out.fixed(static_cast<std::uint64_t>(memory_sum));
+    out.fixed(static_cast<std::int64_t>(memory_sum >> 64));
+    out.signed_varint(memory_max);
+  }
+  if (!has_weights()) return;
+  extra_successes.write(out);
+  extra_failures.write(out);
+  extra_others.write(out);
 }
 
-Totals Totals::read(ByteReader& in) {
+Totals Totals::read(ByteReader& in, bool with_weights) {
   Totals totals;
   totals.count = in.varint();
   if (totals.count == 0) return totals;
@@ -150,17 +181,30 @@ Totals Totals::read(ByteReader& in) {
   totals.first_time = in.signed_varint();
   totals.last_time = in.signed_varint();
   if (totals.first_time > totals.last_time) in.fail("its times are out of order");
-  totals.memory_count = in.varint();
-  if (totals.memory_count == 0) return totals;
+  totals.read_memory(in);
+  if (with_weights) totals.read_weights(in);
+  return totals;
+}
+
+void Totals::read_memory(ByteReader& in) {
+  memory_count = in.varint();
+  if (memory_count == 0) return;
   const auto low = in.fixed<std::uint64_t>();
   const auto high = in.fixed<std::int64_t>();
-  totals.memory_sum = static_cast<__int128>(
+  memory_sum = static_cast<__int128>(
       (static_cast<unsigned __int128>(static_cast<std::uint64_t>(high)) << 64) | low);
-  totals.memory_max = in.signed_varint();
-  const __int128 bound = static_cast<__int128>(totals.memory_count) << 63;
-  if (totals.memory_sum > bound || totals.memory_sum < -bound)
-    in.fail("its memory sum is impossible");
-  return totals;
+  memory_max = in.signed_varint();
+  const __int128 bound = static_cast<__int128>(memory_count) << 63;
+  if (memory_sum > bound || memory_sum < -bound) in.fail("its memory sum is impossible");
+}
+
+void Totals::read_weights(ByteReader& in) {
+  extra_successes = WeightSum::read(in);
+  extra_failures = WeightSum::read(in);
+  extra_others = WeightSum::read(in);
+  if (!extra_successes.is_possible(successes) || !extra_failures.is_possible(failures) ||
+      !extra_others.is_possible(count - successes - failures))
+    in.fail("its weights are impossible");
 }
 
 void Cell::add(const Measures& seen) {
@@ -227,7 +271,7 @@ void Cell::write(Bytes& out) const {
 
 void Cell::write_measures(Bytes& out) const {
   ByteWriter writer(out);
-  writer.fixed(kVersion);
+  writer.fixed(has_weights() ? kWeighted : kPlain);
   Totals::write(writer);
   if (count == 0) return;
   write_sketch(duration, out);

@@ -12,6 +12,7 @@
 #include "core/bytes.hpp"
 #include "core/histogram.hpp"
 #include "core/hyperloglog.hpp"
+#include "core/weight.hpp"
 
 namespace vigil {
 
@@ -29,6 +30,7 @@ struct Observation {
   std::optional<std::string_view> country;
   std::optional<std::string_view> device;
   std::optional<std::string_view> browser;
+  double weight = 1;  // how many facts it stands for
 };
 
 // What sketches and sums take of an observation, ready to be added.
@@ -48,6 +50,7 @@ struct Measures {
   std::int64_t time;
   double duration;  // not finite when missing, as is value
   double value;
+  double weight;
   std::int64_t memory = 0;
   std::uint64_t site = 0;  // hashes
   std::uint64_t session = 0;
@@ -65,15 +68,28 @@ struct Totals {
   std::uint64_t memory_count = 0;
   __int128 memory_sum = 0;
   std::int64_t memory_max = 0;
+  WeightSum extra_successes;  // what weights add to the counts
+  WeightSum extra_failures;
+  WeightSum extra_others;  // of unknown outcome
+
+  bool has_weights() const;
+
+  // How many facts those of the cell stand for, those that succeeded, those that failed.
+  double weight() const;
+  double weight_of_successes() const { return extra_successes.above(successes); }
+  double weight_of_failures() const { return extra_failures.above(failures); }
 
   void add(const Measures& seen);
   void merge(const Totals& other);
   void write(ByteWriter& out) const;
-  static Totals read(ByteReader& in);
+  static Totals read(ByteReader& in, bool with_weights);
 
  private:
+  WeightSum& extra_of(const Measures& seen);
   void note_time(std::int64_t first, std::int64_t last);
   void note_memory(std::uint64_t samples, __int128 sum, std::int64_t largest);
+  void read_memory(ByteReader& in);
+  void read_weights(ByteReader& in);
 };
 
 // The stored format is in doc/format-cell.md.
@@ -88,7 +104,7 @@ class Cell : public Totals {
   // The part of add() without the breakdowns.
   void add(const Measures& seen);
 
-  // Throws Error{kNumericOutOfRange} when a count would pass 2^64 - 1.
+  // Throws Error{kNumericOutOfRange} when a count would pass 2^64 - 1, or a sum of weights.
   void merge(const Cell& other);
 
   // The same as merge(read(bytes)), without an object in between. After an Error some of the bytes

@@ -191,7 +191,7 @@ void CellTable::add_facts(Cell& cell, std::span<const std::uint32_t> facts) {
   for (std::size_t i = 0; i < facts.size(); ++i) {
     if (i + kAhead < facts.size()) __builtin_prefetch(&facts_[facts[i + kAhead]]);
     const Fact& fact = facts_[facts[i]];
-    cell.add(fact.measures);
+    cell.add(static_cast<const Measures&>(fact));
     for (std::size_t kind = 0; kind < kKinds; ++kind) {
       if (fact.names[kind] == kNoName) continue;
       const auto at = static_cast<std::uint32_t>(kind * names_.size() + ranks_[fact.names[kind]]);

@@ -103,8 +103,7 @@ class CellTable {
   };
 
   static constexpr std::uint32_t kNoName = 0xffffffff;
-  struct Fact {
-    Measures measures;
+  struct Fact : Measures {  // as a base, it leaves its last bytes to what follows
     std::uint32_t entry;
     std::uint32_t names[Breakdowns::kKinds.size()];  // numbers in names_, or kNoName
   };

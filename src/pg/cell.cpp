@@ -34,6 +34,7 @@ Observation observation(FunctionCallInfo fcinfo) {
   seen.country = text_argument(fcinfo, 10);
   seen.device = text_argument(fcinfo, 11);
   seen.browser = text_argument(fcinfo, 12);
+  if (PG_NARGS() > 13 && !PG_ARGISNULL(13)) seen.weight = PG_GETARG_FLOAT8(13);
   return seen;
 }
 
@@ -113,6 +114,14 @@ std::int64_t cell_number(const Totals& cell, std::string_view name) {
   throw Error(Code::kInvalidArgument, "unknown number \"" + std::string(name) + "\"");
 }
 
+double cell_weight(const Totals& cell, std::string_view name) {
+  if (name == "count") return cell.weight();
+  if (name == "successes") return cell.weight_of_successes();
+  if (name == "failures") return cell.weight_of_failures();
+  throw Error(Code::kInvalidArgument, "unknown count \"" + std::string(name) + "\"", {},
+              "It is one of count, successes, failures.");
+}
+
 }  // namespace
 
 extern "C" {
@@ -181,6 +190,14 @@ Datum vigil_cell_number(PG_FUNCTION_ARGS) {
   return entry([&] {
     const Totals cell = totals_of(PG_GETARG_DATUM(0));
     return Int64GetDatum(cell_number(cell, text_view(PG_GETARG_DATUM(1))));
+  });
+}
+
+PG_FUNCTION_INFO_V1(vigil_cell_weight);
+Datum vigil_cell_weight(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    const Totals cell = totals_of(PG_GETARG_DATUM(0));
+    return Float8GetDatum(cell_weight(cell, text_view(PG_GETARG_DATUM(1))));
   });
 }
 
@@ -257,7 +274,9 @@ Datum vigil_cell_stats(PG_FUNCTION_ARGS) {
                       Float8GetDatum(measure.max().value_or(0)),
                       distinct(cell->sites),
                       distinct(cell->sessions),
-                      distinct(cell->users)};
+                      distinct(cell->users),
+                      Float8GetDatum(cell->weight()),
+                      Float8GetDatum(cell->weight_of_failures())};
     bool nulls[std::size(values)] = {};
     std::fill(nulls + 2, nulls + 7, empty);
     return call([&] {

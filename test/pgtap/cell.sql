@@ -1,7 +1,7 @@
 -- vigil.cell: everything a rollup keeps, in one pass; merging, folding, parallel plans, windows, bytes.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(51);
+SELECT plan(58);
 
 CREATE TEMP TABLE seen (at timestamptz, name text, success boolean, duration float8, value float8, memory bigint, site uuid,
                         session text, usr text, country text, device text, browser text);
@@ -52,6 +52,22 @@ SELECT throws_ok(format('SELECT vigil.%s(c, ''nonsense'') FROM whole', reader), 
 FROM unnest('{cell_number,cell_distribution,cell_uniques,cell_breakdown}'::text[]) AS reader;
 SELECT throws_ok('SELECT vigil.cell_merge(NULL, c) FROM whole', '22023', NULL, 'S0-47: the step function refuses to be called by hand');
 
+-- Weights -------------------------------------------------------------------------------------------------
+
+CREATE TEMP TABLE sampled AS
+SELECT vigil.cell_agg(now(), 'n', n > 2, n, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL) AS plain,
+       vigil.cell_agg(now(), 'n', n > 2, n, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, CASE WHEN n > 2 THEN 1 END) AS ones,
+       vigil.cell_agg(now(), 'n', n > 2, n, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, n) AS weighted
+FROM generate_series(1, 4) AS n;
+SELECT is((SELECT ones::text FROM sampled), (SELECT plain::text FROM sampled), 'S1-74: weights of 1 change no byte');
+SELECT results_eq($$SELECT vigil.cell_count(weighted), vigil.cell_weight(weighted), vigil.cell_weight(weighted, 'successes'), vigil.cell_weight(weighted, 'failures'), vigil.cell_weight(plain) FROM sampled$$,
+  $$VALUES (4::bigint, 10::float8, 7::float8, 3::float8, 4::float8)$$, 'S1-74: what the facts of a cell stand for, by outcome');
+SELECT is((SELECT vigil.percentile(vigil.cell_distribution(weighted, 'duration'), 0.5) FROM sampled), (SELECT vigil.percentile(vigil.cell_distribution(plain, 'duration'), 0.5) FROM sampled),
+  'S1-74: distributions are those of the sample');
+SELECT is(vigil.cell_weight(NULL), NULL, 'S1-74: null has no weight');
+SELECT throws_ok($$SELECT vigil.cell_weight(plain, 'nonsense') FROM sampled$$, '22023', NULL, 'S1-74: an unknown count is refused');
+SELECT throws_ok($$SELECT vigil.cell_agg(now(), 'n', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0.5)$$, '22003', NULL, 'S1-74: so is what is no weight');
+
 -- Breakdowns are bounded -----------------------------------------------------------------------------------
 
 CREATE TEMP TABLE names AS SELECT vigil.cell_breakdown(vigil.cell_agg(now(), 'n' || lpad(n::text, 3, '0'), NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL), 'names') AS b
@@ -99,7 +115,7 @@ CREATE TEMP TABLE restored (LIKE stored);
 SELECT pg_temp.copy_binary('stored', 'restored') \g /dev/null
 SELECT results_eq('SELECT id, c::text FROM restored ORDER BY 1', 'SELECT id, c::text FROM stored ORDER BY 1', 'S0-05: a round trip through binary COPY');
 SELECT throws_ok(format('SELECT %L::vigil.cell', bytes), state, NULL, 'S0-05: hostile bytes are refused: ' || left(bytes, 40))
-FROM (VALUES ('', '22P03'), ('\x', '22P03'), ('\x01', '22P03'), ('\x02', '22P03'), ('\x0101', '22P03'), ('\x01ffffffffffffffffff01', '22P03'),
+FROM (VALUES ('', '22P03'), ('\x', '22P03'), ('\x01', '22P03'), ('\x03', '22P03'), ('\x0200', '22P03'), ('\x0101', '22P03'), ('\x01ffffffffffffffffff01', '22P03'),
              ('\x' || repeat('ff', 1000), '22P03'), ('\x1', '22023'), ('hello', '22P03')) AS t (bytes, state);
 SELECT is((SELECT count(*) FROM stored, LATERAL generate_series(0, octet_length(vigil.cell_send(c)) - 1) AS cut
            WHERE id = 1 AND pg_temp.readable('cell', substr(vigil.cell_send(c), 1, cut))), 0::bigint, 'S0-05: no beginning of a value is a value');

@@ -18,7 +18,7 @@ SELECT vigil.percentile(vigil.histogram_agg(1), 1.5);
 SELECT vigil.histogram_agg('NaN');
 SELECT '\xff'::vigil.histogram;
 SELECT '\x'::vigil.hyperloglog;
-SELECT '\x02'::vigil.cell;
+SELECT '\x03'::vigil.cell;
 SELECT vigil.set_error_group_status('00000000-0000-0000-0000-000000000000', 'open');
 SELECT vigil.create_alert_rule('11111111-1111-1111-1111-111111111111', 'error_spike', 'nonsense', 'gt', 1);
 SELECT vigil.update_alert_rule('00000000-0000-0000-0000-000000000000', threshold => 1);

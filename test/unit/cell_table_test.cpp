@@ -87,6 +87,7 @@ TEST(CellTable, HasOneCellForEachKey) {
       if (random() % 2) seen.country = name;
       if (random() % 2) seen.device = subject;
       if (random() % 2) seen.browser = "";
+      if (random() % 2) seen.weight = 1 + static_cast<double>(random() % 1000) / 7;
       table.add(key, seen);
       expected.try_emplace(key_of(key), heap()).first->second.add(seen);
     }
@@ -135,7 +136,9 @@ TEST(CellTable, OrderDoesNotMatterToFolding) {
     std::vector<std::string> subjects;
     for (int i = 0; i < 300; ++i) subjects.push_back("s" + std::to_string(random() % 40));
     const auto add = [&](CellTable& table, const std::string& subject) {
-      table.add({uuid(1), std::nullopt, "render", subject, 0}, fact(7, subject));
+      auto seen = fact(7, subject);
+      seen.weight = 1 / 0.3;
+      table.add({uuid(1), std::nullopt, "render", subject, 0}, seen);
     };
     for (auto at = subjects.begin(); at != subjects.end(); ++at) add(forth, *at);
     for (auto at = subjects.rbegin(); at != subjects.rend(); ++at) add(back, *at);

@@ -11,6 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "core/digest.hpp"
+#include "core/exact_sum.hpp"
+
 namespace vigil {
 namespace {
 
@@ -30,6 +33,7 @@ struct Fact {
   std::optional<std::string> session;
   std::optional<std::string> user;
   std::optional<std::string> country;
+  double weight = 1;
 
   Observation seen() const {
     Observation observation{};
@@ -44,6 +48,7 @@ struct Fact {
     if (user) observation.user = *user;
     if (country) observation.country = *country;
     observation.device = country;
+    observation.weight = weight;
     return observation;
   }
 };
@@ -66,6 +71,17 @@ std::vector<Fact> some_facts(std::size_t count, unsigned seed = 1) {
     if (below(3) > 0) fact.session = "s" + std::to_string(below(500));
     if (below(3) > 0) fact.user = "u" + std::to_string(below(500));
     if (below(3) > 0) fact.country = "C" + std::to_string(below(30));
+  }
+  return facts;
+}
+
+// Three quarters of them stand for more than themselves.
+std::vector<Fact> sampled_facts(std::size_t count, unsigned seed = 1) {
+  auto facts = some_facts(count, seed);
+  std::mt19937 random(seed);
+  for (Fact& fact : facts) {
+    const double weights[] = {1, 10, 1 / 0.3, 1 + static_cast<double>(random()) / 7};
+    fact.weight = weights[random() % 4];
   }
   return facts;
 }
@@ -155,7 +171,7 @@ TEST(Cell, LeavesOutWhatIsNotFinite) {
 // Any order of adding and any tree of merging.
 TEST(Cell, OrderDoesNotMatter) {
   for (unsigned seed = 1; seed <= 20; ++seed) {
-    auto facts = some_facts(50 * seed, seed);
+    auto facts = seed % 2 == 0 ? some_facts(50 * seed, seed) : sampled_facts(50 * seed, seed);
     const Bytes whole = bytes_of(cell_of(facts));
     std::mt19937 random(seed);
     std::shuffle(facts.begin(), facts.end(), random);
@@ -199,6 +215,47 @@ TEST(Cell, NegativeAndExtremeMemory) {
   EXPECT_EQ(stored.memory_max, std::numeric_limits<std::int64_t>::max());
 }
 
+TEST(Cell, CountsWhatFactsStandFor) {  // S1-74
+  const auto facts = sampled_facts(5000);
+  const Cell cell = cell_of(facts);
+  ExactSum all(heap()), successes(heap()), failures(heap());
+  for (const Fact& fact : facts) {
+    all.add(fact.weight);
+    if (fact.success == true) successes.add(fact.weight);
+    if (fact.success == false) failures.add(fact.weight);
+  }
+  EXPECT_TRUE(cell.has_weights());
+  EXPECT_EQ(cell.count, 5000u);
+  EXPECT_EQ(cell.weight(), all.value());
+  EXPECT_EQ(cell.weight_of_successes(), successes.value());
+  EXPECT_EQ(cell.weight_of_failures(), failures.value());
+  const Cell plain = cell_of(some_facts(5000));
+  EXPECT_FALSE(plain.has_weights());
+  EXPECT_EQ(plain.weight(), 5000);
+  EXPECT_EQ(plain.weight_of_failures(), static_cast<double>(plain.failures));
+  EXPECT_EQ(Cell(heap()).weight(), 0);
+}
+
+TEST(Cell, WeightsChangeNothingElse) {
+  Cell sampled = cell_of(sampled_facts(700));
+  sampled.extra_successes = sampled.extra_failures = sampled.extra_others = WeightSum();
+  EXPECT_EQ(bytes_of(sampled), bytes_of(cell_of(some_facts(700))));
+}
+
+TEST(Cell, RefusesWhatIsNoWeight) {
+  for (const double weight : {0.0, 0.5, -1.0, 1e10, std::numeric_limits<double>::quiet_NaN(),
+                              std::numeric_limits<double>::infinity()}) {
+    Fact fact;
+    fact.weight = weight;
+    try {
+      cell_of(std::span(&fact, 1));
+      ADD_FAILURE() << weight;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), Code::kNumericOutOfRange);
+    }
+  }
+}
+
 TEST(Cell, CountsDoNotWrap) {
   Cell cell = cell_of(some_facts(1));
   cell.count = std::numeric_limits<std::uint64_t>::max();
@@ -211,21 +268,50 @@ TEST(Cell, CountsDoNotWrap) {
   }
 }
 
+std::string hash_of(const Bytes& bytes) {
+  return to_hex(sha256({reinterpret_cast<const char*>(bytes.data()), bytes.size()}));
+}
+
+// Cells without weights are of version 1.
+TEST(Stored, WritesGoldenBytes) {
+  Fact fact;
+  fact.time = 5;
+  fact.name = "n";
+  fact.success = false;
+  const std::string rest = "0110011003118c4003118c4003118c4001016e01000000";
+  EXPECT_EQ(to_hex(bytes_of(cell_of(std::span(&fact, 1)))), "010100010a0a00" + rest);
+  EXPECT_EQ(hash_of(bytes_of(cell_of(some_facts(400)))),
+            "f21f0f2c1bc51d214581741ece1974931fbef0669bcb62364e8182110115f633");
+  EXPECT_EQ(hash_of(bytes_of(cell_of(some_facts(3000)))),
+            "542dc515269c25316065c4d6eab7dd548bd25db0886caf2b1b359c0b2699ec20");
+  fact.weight = 10;
+  Bytes sampled = bytes_of(cell_of(std::span(&fact, 1)));
+  EXPECT_EQ(to_hex(sampled), "020100010a0a00000009000000" + rest);
+  // Version 2 without a weight.
+  sampled[9] = 0;
+  EXPECT_THROW(Cell::read(sampled, heap()), Error);
+  EXPECT_THROW(Cell::read(Bytes{2, 0}, heap()), Error);
+}
+
 TEST(Stored, RoundTrips) {
   for (const std::size_t count : {1u, 2u, 63u, 64u, 65u, 400u, 3000u}) {
     const Bytes bytes = bytes_of(cell_of(some_facts(count)));
     EXPECT_EQ(again(bytes), bytes) << count;
+    const Bytes sampled = bytes_of(cell_of(sampled_facts(count + 2)));
+    EXPECT_EQ(sampled[0], 2) << count;
+    EXPECT_EQ(again(sampled), sampled) << count;
   }
 }
 
 TEST(Stored, TotalsAreReadAlone) {
   for (const std::size_t count : {0u, 1u, 65u, 3000u}) {
-    const Cell cell = cell_of(some_facts(count));
+    const Cell cell = cell_of(sampled_facts(count));
     const Totals totals = Cell::read_totals(bytes_of(cell));
     EXPECT_EQ(totals.count, cell.count);
     EXPECT_EQ(totals.failures, cell.failures);
     EXPECT_EQ(totals.last_time, cell.last_time);
     EXPECT_EQ(totals.memory_sum, cell.memory_sum);
+    EXPECT_EQ(totals.weight(), cell.weight());
   }
   EXPECT_THROW(Cell::read_totals(Bytes{9}), Error);
 }
@@ -234,7 +320,7 @@ TEST(Stored, MeasuresMergeWithoutNames) {
   Cell merged(heap());
   Cell whole(heap());
   for (const unsigned seed : {1u, 2u, 3u}) {
-    const Bytes bytes = bytes_of(cell_of(some_facts(seed == 2 ? 0 : 700, seed)));
+    const Bytes bytes = bytes_of(cell_of(sampled_facts(seed == 2 ? 0 : 700, seed)));
     merged.merge_measures(bytes);
     whole.merge_stored(bytes);
   }
@@ -253,7 +339,7 @@ void take_or_refuse(const Bytes& bytes) {
 }
 
 TEST(Stored, NoBeginningIsACell) {
-  const Bytes bytes = bytes_of(cell_of(some_facts(40)));
+  const Bytes bytes = bytes_of(cell_of(sampled_facts(40)));
   for (std::size_t size = 0; size < bytes.size(); ++size)
     EXPECT_THROW(Cell::read(std::span(bytes).first(size), heap()), Error) << size;
   Bytes longer = bytes;
@@ -262,8 +348,9 @@ TEST(Stored, NoBeginningIsACell) {
 }
 
 TEST(Stored, EveryChangedByte) {
-  for (const std::size_t count : {1u, 3u, 12u}) {
-    const Bytes bytes = bytes_of(cell_of(some_facts(count, 7)));
+  for (const auto& facts :
+       {some_facts(1, 7), some_facts(3, 7), some_facts(12, 7), sampled_facts(12, 7)}) {
+    const Bytes bytes = bytes_of(cell_of(facts));
     for (std::size_t at = 0; at < bytes.size(); ++at)
       for (int value = 0; value < 256; ++value) {
         Bytes changed = bytes;
@@ -292,6 +379,9 @@ TEST(Stored, RefusesWhatCannotBe) {
   memory.memory_count = 1;
   memory.memory_sum = static_cast<__int128>(1) << 64;
   refuses(memory);
+  Cell weights = Cell::read(bytes_of(good), heap());
+  for (std::uint64_t i = 0; i <= weights.successes; ++i) weights.extra_successes.add(1e9);
+  refuses(weights);
 }
 
 }  // namespace
