@@ -48,7 +48,8 @@ SELECT pg_prewarm('events') \g /dev/null
 CREATE OR REPLACE VIEW vigil.facts AS
 SELECT module_id, created_at, NULL::uuid AS version_id, event_type, ''::text AS subject, name,
        NULL::boolean AS success, duration_ms, NULL::double precision AS value, NULL::bigint AS memory_usage_kb,
-       site_id, session_id, NULL::text AS user_key, country_code, device, browser
+       site_id, session_id, NULL::text AS user_key, country_code, device, browser,
+       NULL::double precision AS sample_weight
 FROM events;
 
 \set cell 'vigil.cell_agg(created_at, name, NULL, duration_ms, NULL, NULL, site_id, session_id, NULL, country_code, device, browser)'

@@ -30,7 +30,8 @@ CREATE OR REPLACE FUNCTION vigil.track_columns(
     ip_address text[] DEFAULT NULL, user_agent text[] DEFAULT NULL, country_code text[] DEFAULT NULL,
     device_type text[] DEFAULT NULL, browser text[] DEFAULT NULL, os text[] DEFAULT NULL,
     environment text[] DEFAULT NULL, trace_id text[] DEFAULT NULL, external_id text[] DEFAULT NULL,
-    payload jsonb[] DEFAULT NULL, metadata jsonb[] DEFAULT NULL, module_ids uuid[] DEFAULT NULL)
+    payload jsonb[] DEFAULT NULL, metadata jsonb[] DEFAULT NULL,
+    sample_weight double precision[] DEFAULT NULL, module_ids uuid[] DEFAULT NULL)
   RETURNS vigil.ingest_result
   LANGUAGE c SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
   AS 'MODULE_PATHNAME', 'vigil_track_columns';

@@ -8,18 +8,18 @@ SELECT q.id, q.module_id, q.created_at, e.version_id, e.event_type, e.subject,
        coalesce(e.success, CASE WHEN e.event_type = 'api_call' THEN e.event_name = 'api_success' END) AS success,
        e.duration_ms, e.value, e.memory_usage_kb, e.site_id, e.session_id, e.user_key, e.country_code,
        coalesce(e.device_type, e.metadata ->> 'device') AS device,
-       coalesce(e.browser, e.metadata ->> 'browser') AS browser
+       coalesce(e.browser, e.metadata ->> 'browser') AS browser, e.sample_weight
 FROM vigil.quarantine q, jsonb_to_record(q.content) AS e (
   version_id uuid, event_type text, subject text, event_name text, success boolean, duration_ms double precision,
   value double precision, memory_usage_kb bigint, site_id uuid, session_id text, user_key text, country_code text,
-  device_type text, browser text, payload jsonb, metadata jsonb)
+  device_type text, browser text, payload jsonb, metadata jsonb, sample_weight double precision)
 WHERE q.fact = 'events'
 UNION ALL
 SELECT q.id, q.module_id, q.created_at, e.version_id, 'error', e.fingerprint, e.error_name, NULL,
-       NULL, NULL, NULL, e.site_id, e.session_id, e.user_key, e.country_code, e.device_type, e.browser
+       NULL, NULL, NULL, e.site_id, e.session_id, e.user_key, e.country_code, e.device_type, e.browser, e.sample_weight
 FROM vigil.quarantine q, jsonb_to_record(q.content) AS e (
   version_id uuid, fingerprint text, error_name text, site_id uuid, session_id text, user_key text, country_code text,
-  device_type text, browser text)
+  device_type text, browser text, sample_weight double precision)
 WHERE q.fact = 'errors';
 COMMENT ON VIEW vigil.quarantined_facts IS 'Facts of vigil.quarantine with the columns of vigil.facts, as cells count them.';
 
@@ -80,7 +80,7 @@ BEGIN
   WITH minutes AS MATERIALIZED (
     SELECT f.module_id, date_trunc('minute', f.created_at, 'UTC') AS minute, f.version_id, f.event_type, f.subject,
            vigil.cell_agg(f.created_at, f.name, f.success, f.duration_ms, f.value, f.memory_usage_kb, f.site_id,
-                          f.session_id, f.user_key, f.country_code, f.device, f.browser) AS cell
+                          f.session_id, f.user_key, f.country_code, f.device, f.browser, f.sample_weight) AS cell
     FROM unnest(modules, ids) AS w (module_id, id) JOIN vigil.quarantined_facts f USING (module_id, id)
     WHERE f.id = ANY (ids)  -- is known below the UNION of the view, so that no other is taken apart
     GROUP BY 1, 2, 3, 4, 5),

@@ -5,11 +5,11 @@ SELECT module_id, created_at, version_id, event_type, subject,
        coalesce(success, CASE WHEN event_type = 'api_call' THEN event_name = 'api_success' END) AS success,
        duration_ms, value, memory_usage_kb, site_id, session_id, user_key, country_code,
        coalesce(device_type, metadata ->> 'device') AS device,
-       coalesce(browser, metadata ->> 'browser') AS browser
+       coalesce(browser, metadata ->> 'browser') AS browser, sample_weight
 FROM vigil.events
 UNION ALL
 SELECT module_id, created_at, version_id, 'error', fingerprint, error_name, NULL,
-       NULL, NULL, NULL, site_id, session_id, user_key, country_code, device_type, browser
+       NULL, NULL, NULL, site_id, session_id, user_key, country_code, device_type, browser, sample_weight
 FROM vigil.errors;
 COMMENT ON VIEW vigil.facts IS
   'Events and errors as cells count them: an error is an event of type error whose subject is its fingerprint.';

@@ -7,4 +7,4 @@ CREATE OR REPLACE FUNCTION vigil.sample_weight(rate double precision) RETURNS do
   LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 AS $$ SELECT 1 / nullif(rate, 0) $$;
 COMMENT ON FUNCTION vigil.sample_weight(double precision) IS
-  'How many each of a sample of this rate stands for: 1 / rate; null for 0, which keeps nothing.';
+  'How many each of a sample of this rate stands for: 1 / rate, the sample_weight of events and errors; null for 0, which keeps nothing.';

@@ -14,6 +14,7 @@ CREATE TABLE vigil.events (
   duration_ms double precision,
   value double precision,
   memory_usage_kb bigint,
+  sample_weight double precision,
   success boolean,
   event_type text NOT NULL,
   event_name text NOT NULL,
@@ -37,7 +38,9 @@ CREATE TABLE vigil.events (
   metadata jsonb NOT NULL DEFAULT '{}',
   -- Cells have them in their key, and a key must fit a page of its index: a longer one would stop the roller.
   CONSTRAINT events_type_length CHECK (octet_length(event_type) <= 400),
-  CONSTRAINT events_subject_length CHECK (octet_length(subject) <= 2000)
+  CONSTRAINT events_subject_length CHECK (octet_length(subject) <= 2000),
+  -- What rollups can sum exactly.
+  CONSTRAINT events_sample_weight CHECK (sample_weight BETWEEN 1 AND 1000000000)
 ) PARTITION BY RANGE (created_at);
 
 COMMENT ON TABLE vigil.events IS 'One row per thing that happened, partitioned by event time.';
@@ -50,6 +53,7 @@ COMMENT ON COLUMN vigil.events.site_id IS 'Installation of the module, if known.
 COMMENT ON COLUMN vigil.events.duration_ms IS 'Duration, milliseconds.';
 COMMENT ON COLUMN vigil.events.value IS 'Measured value of a metric, in the unit of column unit.';
 COMMENT ON COLUMN vigil.events.memory_usage_kb IS 'Memory in use, kilobytes.';
+COMMENT ON COLUMN vigil.events.sample_weight IS 'How many events it stands for where a sample is stored, 1 / rate; null = itself alone.';
 COMMENT ON COLUMN vigil.events.success IS 'Whether it succeeded, where that has a meaning (api_call); null = unknown.';
 COMMENT ON COLUMN vigil.events.event_type IS 'Kind of event: render, api_call, hook_execution, user_interaction, error, performance, or any other name.';
 COMMENT ON COLUMN vigil.events.event_name IS 'Name within the type, for example component_mounted.';
@@ -81,6 +85,7 @@ CREATE TABLE vigil.errors (
   site_id uuid,
   line_number integer,
   column_number integer,
+  sample_weight double precision,
   handled boolean,
   error_type text NOT NULL,
   error_name text NOT NULL,
@@ -108,7 +113,8 @@ CREATE TABLE vigil.errors (
   module_settings jsonb,
   tags jsonb NOT NULL DEFAULT '{}',
   context jsonb NOT NULL DEFAULT '{}',
-  CONSTRAINT errors_fingerprint_length CHECK (octet_length(fingerprint) <= 2000)
+  CONSTRAINT errors_fingerprint_length CHECK (octet_length(fingerprint) <= 2000),
+  CONSTRAINT errors_sample_weight CHECK (sample_weight BETWEEN 1 AND 1000000000)
 ) PARTITION BY RANGE (created_at);
 
 COMMENT ON TABLE vigil.errors IS 'One row per occurrence of an error, partitioned by event time.';
@@ -120,6 +126,7 @@ COMMENT ON COLUMN vigil.errors.version_id IS 'Release of the module, if known.';
 COMMENT ON COLUMN vigil.errors.site_id IS 'Installation of the module, if known.';
 COMMENT ON COLUMN vigil.errors.line_number IS 'Line of the place of throw.';
 COMMENT ON COLUMN vigil.errors.column_number IS 'Column of the place of throw.';
+COMMENT ON COLUMN vigil.errors.sample_weight IS 'How many errors it stands for where a sample is stored, 1 / rate; null = itself alone.';
 COMMENT ON COLUMN vigil.errors.handled IS 'Whether the application caught it; null = unknown.';
 COMMENT ON COLUMN vigil.errors.error_type IS 'javascript, api, render, permission, timeout or another kind.';
 COMMENT ON COLUMN vigil.errors.error_name IS 'Class of the error, for example TypeError.';

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/timestamp.hpp"
+#include "core/weight.hpp"
 
 namespace vigil {
 
@@ -21,6 +22,7 @@ constexpr Column kEvents[] = {
     {"duration_ms", kDouble, false, 0, {"duration"}},
     {"value", kDouble},
     {"memory_usage_kb", kBigint, false, 0, {"memorykb"}},
+    {"sample_weight", kDouble},
     {"success", kBoolean},
     {"event_type", kText, true, 100},
     {"event_name", kText, true, 500},
@@ -51,6 +53,7 @@ constexpr Column kErrors[] = {
     {"created_at", kTime, false, 0, {"timestamp", "time", "occurredat"}},
     {"line_number", kInteger, false, 0, {"lineno", "line"}},
     {"column_number", kInteger, false, 0, {"colno", "column"}},
+    {"sample_weight", kDouble},
     {"handled", kBoolean},
     {"error_type", kText, true, 100},
     {"error_name", kText, true, 500},
@@ -222,6 +225,11 @@ std::optional<Rejection> check_double(const Column& column, double number, std::
   if (!std::isfinite(number)) return out_of_range(column, written, "finite");
   if (column.name == "duration_ms" && number < 0)
     return out_of_range(column, written, "0 or more milliseconds");
+  if (column.name == "sample_weight" && !is_weight(number)) {
+    Rejection rejection = out_of_range(column, written, "between 1 and 1e9");
+    rejection.hint = "It is 1 / rate of the sample: vigil.sample_weight(0.1) is 10.";
+    return rejection;
+  }
   field.number = number;
   return std::nullopt;
 }

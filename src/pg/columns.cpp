@@ -22,7 +22,7 @@ constexpr EventColumn kArguments[] = {
     EventColumn::kCountry,    EventColumn::kDevice,      EventColumn::kBrowser,
     EventColumn::kOs,         EventColumn::kEnvironment, EventColumn::kTraceId,
     EventColumn::kExternalId, EventColumn::kPayload,     EventColumn::kMetadata,
-    EventColumn::kModuleId};
+    EventColumn::kWeight,     EventColumn::kModuleId};
 
 constexpr std::int64_t kPostgresEpoch =
     (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * static_cast<std::int64_t>(SECS_PER_DAY) * 1000000;

@@ -27,12 +27,14 @@ enum Column {
   kUser,
   kCountry,
   kDevice,
-  kBrowser
+  kBrowser,
+  kWeight
 };
 
 #define VIGIL_FACTS                                                                             \
   "SELECT module_id, version_id, event_type, subject, created_at, name, success, duration_ms, " \
-  "value, memory_usage_kb, site_id, session_id, user_key, country_code, device, browser "       \
+  "value, memory_usage_kb, site_id, session_id, user_key, country_code, device, browser, "      \
+  "sample_weight "                                                                              \
   "FROM vigil.facts WHERE created_at >= $1 AND created_at < $2"
 
 Statement facts_of_all{VIGIL_FACTS};
@@ -92,6 +94,7 @@ Observation observation_of(const Row& row) {
   seen.country = row.optional_text(kCountry);
   seen.device = row.optional_text(kDevice);
   seen.browser = row.optional_text(kBrowser);
+  if (row.has(kWeight)) seen.weight = DatumGetFloat8(row[kWeight]);
   return seen;
 }
 

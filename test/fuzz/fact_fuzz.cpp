@@ -30,6 +30,7 @@ void check(const Column& column, Field& field) {
       break;
     case ColumnType::kDouble:
       require(std::isfinite(field.number));
+      require(column.name != "sample_weight" || (field.number >= 1 && field.number <= 1e9));
       break;
     case ColumnType::kBigint:
       require(field.integer >= 0);

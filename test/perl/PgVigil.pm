@@ -51,7 +51,7 @@ my $daily = join ', ', qw(module_id version_id date_bucket total_renders unique_
 my $groups = join ', ', qw(module_id fingerprint occurrences sites sessions users first_seen_at
   last_seen_at versions);
 my $cell = 'vigil.cell_agg(created_at, name, success, duration_ms, value, memory_usage_kb, site_id,
-  session_id, user_key, country_code, device, browser)::text';
+  session_id, user_key, country_code, device, browser, sample_weight)::text';
 
 # One statement compares, so that both sides see the same rows whatever else is going on.
 sub compare_function
@@ -86,11 +86,11 @@ SELECT module_id, created_at, version_id, event_type, subject,
             WHEN event_type = 'api_call' THEN event_name = 'api_success' END AS success,
        duration_ms, value, memory_usage_kb, site_id, session_id, user_key, country_code,
        coalesce(device_type, metadata ->> 'device') AS device,
-       coalesce(browser, metadata ->> 'browser') AS browser
+       coalesce(browser, metadata ->> 'browser') AS browser, sample_weight
 FROM recompute.events
 UNION ALL
 SELECT module_id, created_at, version_id, 'error', fingerprint, error_name, NULL, NULL, NULL, NULL,
-       site_id, session_id, user_key, country_code, device_type, browser
+       site_id, session_id, user_key, country_code, device_type, browser, sample_weight
 FROM recompute.errors;
 
 CREATE VIEW recompute.shown AS

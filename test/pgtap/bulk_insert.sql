@@ -72,7 +72,8 @@ FROM pg_attribute a WHERE a.attrelid = 'vigil.events'::regclass AND a.attnum > 0
   AND a.attname <> 'created_at' \gset
 ALTER TABLE vigil.turned :columns;
 ALTER TABLE vigil.turned ADD CONSTRAINT events_type_length CHECK (octet_length(event_type) <= 400),
-  ADD CONSTRAINT events_subject_length CHECK (octet_length(subject) <= 2000);
+  ADD CONSTRAINT events_subject_length CHECK (octet_length(subject) <= 2000),
+  ADD CONSTRAINT events_sample_weight CHECK (sample_weight BETWEEN 1 AND 1000000000);
 ALTER TABLE vigil.events ATTACH PARTITION vigil.turned FOR VALUES FROM ('1999-12-01Z') TO ('2000-01-01Z');
 CREATE TEMP TABLE item AS SELECT pg_temp.event('{"timestamp": "1999-12-24T18:00:00Z", "durationMs": 7, "unit": "x", "payload": {"a": [1]},
   "versionId": "aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaa1", "success": true, "memoryUsageKb": 9, "sessionId": "s"}') AS event;

@@ -29,6 +29,7 @@ SELECT i,
        pg_temp.pick(ARRAY[-1.5, 0, 2, 1e-300]::float8[]) AS value,
        pg_temp.pick(ARRAY['ms', 'kb', repeat('u', 50)] || CASE WHEN i % 50 = 2 THEN repeat('u', 51) END) AS unit,
        pg_temp.pick(ARRAY[0, 1024, 9007199254740993, 9200000000000000000] || CASE WHEN i % 50 = 3 THEN -7::bigint END) AS memory_usage_kb,
+       pg_temp.pick(ARRAY[1, 10, 1 / 0.3::float8] || CASE WHEN i % 50 = 7 THEN 0.5::float8 END) AS sample_weight,
        pg_temp.pick(ARRAY['user', 'system']) AS event_category,
        pg_temp.pick(ARRAY['/p', '/q?a=b']) AS page_path,
        pg_temp.pick(ARRAY['u1', 'u2', '']) AS user_id,
@@ -77,7 +78,8 @@ SELECT pg_temp.take('track_columns', (SELECT vigil.track_columns(NULL, module_id
   ip_address => array_agg(ip_address ORDER BY i), user_agent => array_agg(user_agent ORDER BY i), country_code => array_agg(country_code ORDER BY i),
   device_type => array_agg(device_type ORDER BY i), browser => array_agg(browser ORDER BY i), os => array_agg(os ORDER BY i),
   environment => array_agg(environment ORDER BY i), trace_id => array_agg(trace_id ORDER BY i), external_id => array_agg(external_id ORDER BY i),
-  payload => array_agg(payload ORDER BY i), metadata => array_agg(metadata ORDER BY i)) FROM pg_temp.item)) \g /dev/null
+  payload => array_agg(payload ORDER BY i), metadata => array_agg(metadata ORDER BY i),
+  sample_weight => array_agg(sample_weight ORDER BY i)) FROM pg_temp.item)) \g /dev/null
 SELECT is((SELECT counts FROM pg_temp.result WHERE way = 'track_columns'), (SELECT counts FROM pg_temp.result WHERE way = 'track_batch'),
   'S0-28: 2,000 events of every kind have the same counts as columns and as jsonb');
 SELECT ok((SELECT least((counts).accepted, (counts).duplicate, (counts).rejected, (counts).quarantined) > 30 FROM pg_temp.result LIMIT 1),

@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SET LOCAL client_min_messages = error;
-SELECT plan(50);
+SELECT plan(51);
 CREATE SCHEMA archive;
 UPDATE vigil.partition_policy SET past = '0', ahead = '20 days', archive_schema = 'archive';
 SELECT results_eq('SELECT parent, late FROM vigil.partition_policy ORDER BY 1', $$VALUES ('errors', 'count'), ('events', 'count')$$, 'design 6: late facts are counted unless the policy says otherwise');
@@ -16,12 +16,12 @@ CREATE FUNCTION pg_temp.send(first integer, last integer, start timestamptz) RET
     'moduleId', (ARRAY['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'])[1 + n % 2],
     'eventType', (ARRAY['render', 'api_call', 'error', 'custom'])[1 + n % 4], 'eventName', 'n' || n % 7, 'subject', 's' || n % 5,
     'durationMs', n % 90, 'value', n % 11 / 3.0, 'memoryUsageKb', n, 'sessionId', 'p' || n % 40, 'userId', 'u' || n % 30, 'countryCode', (ARRAY['DE', 'NL'])[1 + n % 2],
-    'siteId', md5('site' || n % 9)::uuid, 'versionId', CASE WHEN n % 3 = 0 THEN md5('version' || n % 2)::uuid END,
+    'sampleWeight', CASE WHEN n % 5 < 2 THEN vigil.sample_weight(0.3) END, 'siteId', md5('site' || n % 9)::uuid, 'versionId', CASE WHEN n % 3 = 0 THEN md5('version' || n % 2)::uuid END,
     'payload', jsonb_build_object('errorName', 'E' || n % 3), 'metadata', '{"device": "phone", "browser": "B"}'::jsonb,
     'timestamp', start + n * interval '37 minutes 7.000003 seconds')) FROM generate_series(first, last) AS n))
 $$;
 CREATE FUNCTION pg_temp.send_errors(first integer, last integer, start timestamptz) RETURNS bigint LANGUAGE sql AS $$
-  SELECT count((vigil.track_error(pg_temp.error(jsonb_build_object('errorName', 'E' || n % 3, 'sessionId', 'p' || n, 'userId', 'u' || n % 3,
+  SELECT count((vigil.track_error(pg_temp.error(jsonb_build_object('errorName', 'E' || n % 3, 'sessionId', 'p' || n, 'userId', 'u' || n % 3, 'sampleWeight', 1 + n % 3,
     'timestamp', start + n * interval '41 minutes'))))) FROM generate_series(first, last) AS n
 $$;
 SELECT pg_temp.send(1, 1000, '2025-01-01'), pg_temp.send_errors(1, 200, '2025-01-10') \g /dev/null
@@ -31,7 +31,7 @@ SELECT is((SELECT count(*) FROM vigil.facts), 1200::bigint, 'design 6: facts com
 INSERT INTO vigil.quarantine (module_id, id, fact, created_at, reason, content)
 SELECT module_id, id, 'events', created_at, 'r', to_jsonb(e) FROM vigil.events e UNION ALL SELECT module_id, id, 'errors', created_at, 'r', to_jsonb(e) FROM vigil.errors e;
 CREATE FUNCTION pg_temp.read(source regclass) RETURNS SETOF text LANGUAGE plpgsql AS $$ BEGIN RETURN QUERY EXECUTE format(
-  'SELECT (module_id, created_at, version_id, event_type, subject, name, success, duration_ms, value, memory_usage_kb, site_id, session_id, user_key, country_code, device, browser)::text FROM %s', source); END $$;
+  'SELECT (module_id, created_at, version_id, event_type, subject, name, success, duration_ms, value, memory_usage_kb, site_id, session_id, user_key, country_code, device, browser, sample_weight)::text FROM %s', source); END $$;
 SELECT bag_eq($$SELECT pg_temp.read('vigil.quarantined_facts')$$, $$SELECT pg_temp.read('vigil.facts')$$, 'design 6: a fact in quarantine counts as the same fact in its table');
 TRUNCATE vigil.quarantine;
 
@@ -42,7 +42,7 @@ CREATE FUNCTION pg_temp.cells_of(wanted vigil.resolution, all_of boolean DEFAULT
   SELECT a.module_id, CASE wanted WHEN 'hour' THEN date_trunc('hour', a.created_at, 'UTC')
                       ELSE date_trunc('day', a.created_at, vigil.time_zone_of(a.module_id)) END,
          a.version_id, a.event_type, a.subject,
-         vigil.cell_agg(created_at, name, success, duration_ms, value, memory_usage_kb, site_id, session_id, user_key, country_code, device, browser)::text
+         vigil.cell_agg(created_at, name, success, duration_ms, value, memory_usage_kb, site_id, session_id, user_key, country_code, device, browser, sample_weight)::text
   FROM accepted a WHERE all_of OR a.late GROUP BY 1, 2, 3, 4, 5 $$;
 CREATE FUNCTION pg_temp.same(what text, all_of boolean DEFAULT true) RETURNS SETOF text LANGUAGE sql AS $$
   SELECT bag_eq('SELECT module_id, bucket, version_id, event_type, subject, cell::text FROM vigil.hours',
@@ -80,7 +80,7 @@ SELECT vigil.expire() \g /dev/null
 
 -- Counted, in turns of any size, in any order.
 INSERT INTO accepted SELECT f.module_id, f.created_at, f.version_id, f.event_type, f.subject, f.name, f.success, f.duration_ms, f.value, f.memory_usage_kb,
-  f.site_id, f.session_id, f.user_key, f.country_code, f.device, f.browser, true FROM vigil.quarantined_facts f;
+  f.site_id, f.session_id, f.user_key, f.country_code, f.device, f.browser, f.sample_weight, true FROM vigil.quarantined_facts f;
 SELECT results_eq('SELECT vigil.count_late_facts(n) FROM (VALUES (1), (7), (100), (100)) AS t (n)', 'VALUES (1::bigint), (7), (52), (0)', 'design 6: late facts are counted in turns, once');
 SELECT is_empty('SELECT FROM vigil.quarantine', 'design 6: none waits any more');
 SELECT pg_temp.same('late events');
@@ -92,7 +92,7 @@ SELECT pg_temp.send(2061, 2100, '2024-11-15') \g /dev/null
 -- More subjects than a minute keeps apart.
 SELECT (vigil.track_batch((SELECT jsonb_agg(pg_temp.event(jsonb_build_object('subject', 'many' || n, 'timestamp', '2025-01-20T10:10:00Z'))) FROM generate_series(1, 120) AS n))).quarantined \g /dev/null
 INSERT INTO accepted SELECT f.module_id, f.created_at, f.version_id, f.event_type, f.subject, f.name, f.success, f.duration_ms, f.value, f.memory_usage_kb,
-  f.site_id, f.session_id, f.user_key, f.country_code, f.device, f.browser, true FROM vigil.quarantined_facts f;
+  f.site_id, f.session_id, f.user_key, f.country_code, f.device, f.browser, f.sample_weight, true FROM vigil.quarantined_facts f;
 SELECT is(vigil.replay_quarantine() + vigil.count_late_facts(), 190::bigint, 'design 6: all are counted');
 SELECT pg_temp.same('more of all kinds');
 SELECT is((SELECT count(*) FROM vigil.late_cells WHERE bucket = '2025-01-20 10:10' AND subject LIKE 'many%'), 120::bigint, 'design 6: each under its own subject');
@@ -101,6 +101,10 @@ SELECT is((SELECT sum(total_renders) FROM vigil.module_analytics_daily WHERE ver
   'S0-118: and late events in analytics');
 SELECT is((SELECT events FROM vigil.window_stats(:m1, '2025-01-03', '2025-01-21')), (SELECT count(*) FROM accepted WHERE module_id = :m1 AND created_at >= '2025-01-03' AND created_at < '2025-01-21'),
   'design 6: in windows of whole hours, too');
+SELECT is((SELECT estimated_events FROM vigil.window_stats(:m1, '2025-01-03', '2025-01-21')),
+  (SELECT vigil.sum(vigil.exact_sum_agg(coalesce(sample_weight, 1)))
+   FROM accepted WHERE module_id = :m1 AND created_at >= '2025-01-03' AND created_at < '2025-01-21'),
+  'S1-74: with their weights');
 
 -- Days of another zone, made of hours.
 SELECT vigil.set_time_zone(:m1, 'Europe/Amsterdam') \g /dev/null

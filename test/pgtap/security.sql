@@ -25,7 +25,7 @@ SELECT results_eq($$SELECT p.oid::regprocedure::text FROM pg_proc p WHERE p.pron
   $$VALUES ('vigil.capture_exception(text,text,text,text,text,uuid,jsonb,jsonb,text,text,text,text,text,text,boolean)'),
            ('vigil.capture_sentry(uuid,bytea)'), ('vigil.capture_sentry(uuid,text)'), ('vigil.track_async(jsonb)'),
            ('vigil.track_batch(bytea)'), ('vigil.track_batch(jsonb)'), ('vigil.track_batch(text)'),
-           ('vigil.track_columns(uuid,timestamp with time zone[],text[],text[],text[],double precision[],boolean[],text[],text[],uuid[],uuid[],double precision[],text[],bigint[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],jsonb[],jsonb[],uuid[])'),
+           ('vigil.track_columns(uuid,timestamp with time zone[],text[],text[],text[],double precision[],boolean[],text[],text[],uuid[],uuid[],double precision[],text[],bigint[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],text[],jsonb[],jsonb[],double precision[],uuid[])'),
            ('vigil.track_error(jsonb)'), ('vigil.track_event(jsonb)')$$, 'design 10: a writer calls the ingest functions and no other that writes or has rights of its own');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p WHERE p.pronamespace = 'vigil'::regnamespace AND (p.prosecdef OR p.provolatile = 'v')
   AND has_function_privilege('vigil_test_nobody', p.oid, 'EXECUTE')$$, 'design 10: PUBLIC calls none of them');

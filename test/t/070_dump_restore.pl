@@ -25,7 +25,7 @@ my $batch = sub {
 	my ($from, $to) = @_;
 	return qq{SELECT vigil.track_batch((SELECT jsonb_agg(jsonb_build_object('moduleId', (ARRAY['$m', '$n'])[1 + i % 2],
 	  'eventType', (ARRAY['render', 'api_call', 'user_interaction'])[1 + i % 3], 'eventName', 'api_success',
-	  'durationMs', i % 30, 'externalId', 'e' || i, 'sessionId', 's' || i % 20, 'ipAddress', '203.0.113.' || i % 5,
+	  'durationMs', i % 30, 'sampleWeight', CASE WHEN i % 4 = 0 THEN vigil.sample_weight(0.3) END, 'externalId', 'e' || i, 'sessionId', 's' || i % 20, 'ipAddress', '203.0.113.' || i % 5,
 	  'createdAt', now() - i * interval '11 minutes')) FROM generate_series($from, $to) i))};
 };
 my $error = qq{SELECT vigil.track_error('{"moduleId": "$m", "errorType": "api", "errorName": "E", "errorMessage": "x",

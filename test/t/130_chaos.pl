@@ -84,6 +84,7 @@ CREATE FUNCTION chaos.event(item text, tame boolean DEFAULT false) RETURNS jsonb
     'eventName', (ARRAY['done', 'api_success', 'api_error'])[1 + h % 3], 'durationMs', h % 24 * 0.25,
     'memoryUsageKb', h % 9 * 512, 'sessionId', 's' || h % 50, 'userId', 'u' || h % 40, 'countryCode', (ARRAY['DE', 'NL'])[1 + h % 2],
     'siteId', '00000000-0000-4000-8000-00000000001' || h % 10, 'deviceType', 'd' || h % 3,
+    'sampleWeight', (ARRAY[NULL, 10, vigil.sample_weight(0.3)])[1 + h % 3],
     'versionId', CASE WHEN h % 2 = 0 THEN '00000000-0000-4000-8000-00000000000' || h % 3 END)
   FROM (SELECT chaos.hash(item) / 31) t (h)
 \$\$;
@@ -110,12 +111,12 @@ BEGIN
       duration_ms => array_agg(CASE WHEN e.item = ANY (bad) THEN 'NaN' ELSE e.duration END), session_id => array_agg(e.session),
       site_id => array_agg(e.site), version_id => array_agg(e.version), memory_usage_kb => array_agg(e.memory),
       user_id => array_agg(e.person), country_code => array_agg(e.country), device_type => array_agg(e.device),
-      external_id => array_agg(e.item), module_ids => array_agg(e.module))
+      external_id => array_agg(e.item), sample_weight => array_agg(e.weight), module_ids => array_agg(e.module))
   FROM (SELECT item, chaos.module(item), chaos.happened(item, false), j ->> 'eventType', j ->> 'eventName', (j ->> 'durationMs')::float8,
                j ->> 'sessionId', (j ->> 'siteId')::uuid, (j ->> 'versionId')::uuid, (j ->> 'memoryUsageKb')::bigint,
-               j ->> 'userId', j ->> 'countryCode', j ->> 'deviceType'
+               j ->> 'userId', j ->> 'countryCode', j ->> 'deviceType', (j ->> 'sampleWeight')::float8
         FROM unnest(good || bad) AS item, chaos.event(item) AS j
-        OFFSET 0) e (item, module, time, type, name, duration, session, site, version, memory, person, country, device));
+        OFFSET 0) e (item, module, time, type, name, duration, session, site, version, memory, person, country, device, weight));
   ASSERT r.accepted + r.quarantined = cardinality(good) AND r.rejected = cardinality(bad), r::text;
 END \$\$;
 

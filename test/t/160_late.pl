@@ -25,7 +25,7 @@ SELECT vigil.set_time_zone('$n', 'Asia/Kolkata');
 CREATE FUNCTION send(first integer, last integer) RETURNS vigil.ingest_result LANGUAGE sql AS \$\$
   SELECT vigil.track_batch((SELECT jsonb_agg(jsonb_build_object('moduleId', CASE WHEN h % 3 = 0 THEN '$n' ELSE '$m' END,
     'eventType', (ARRAY['render', 'api_call', 'error', 'custom'])[1 + h % 4], 'eventName', 'n' || h % 7, 'subject', 's' || h % 5,
-    'durationMs', h % 90, 'sessionId', 'p' || h % 400, 'siteId', md5('site' || h % 9)::uuid,
+    'durationMs', h % 90, 'sampleWeight', CASE WHEN h % 5 < 2 THEN vigil.sample_weight(0.3) END, 'sessionId', 'p' || h % 400, 'siteId', md5('site' || h % 9)::uuid,
     'versionId', CASE WHEN h % 3 = 0 THEN md5('version' || h % 2)::uuid END,
     'timestamp', timestamptz '2025-01-10' + h % 500000 * interval '1 second'))
     FROM generate_series(first, last) AS i, abs(hashtext(i::text)::bigint) AS h))
@@ -44,13 +44,13 @@ CREATE TRIGGER keep AFTER INSERT ON vigil.quarantine FOR EACH ROW EXECUTE FUNCTI
 CREATE VIEW counted AS
 SELECT c.* FROM copied c UNION ALL
 SELECT module_id, created_at, version_id, event_type, subject, name, success, duration_ms, value, memory_usage_kb, site_id, session_id,
-       user_key, country_code, device, browser
+       user_key, country_code, device, browser, sample_weight
 FROM kept_facts k WHERE NOT EXISTS (SELECT FROM vigil.quarantine q WHERE q.module_id = k.module_id AND q.id = k.id);
 CREATE FUNCTION one_pass(width text) RETURNS TABLE (module_id uuid, bucket timestamptz, version_id uuid, event_type text, subject text, cell text)
 LANGUAGE sql AS \$\$
   SELECT c.module_id, date_trunc(width, c.created_at, CASE width WHEN 'hour' THEN 'UTC' ELSE vigil.time_zone_of(c.module_id) END), c.version_id,
          c.event_type, c.subject, vigil.cell_agg(created_at, name, success, duration_ms, value, memory_usage_kb, site_id,
-           session_id, user_key, country_code, device, browser)::text
+           session_id, user_key, country_code, device, browser, sample_weight)::text
   FROM counted c GROUP BY 1, 2, 3, 4, 5
 \$\$;
 CREATE VIEW differences AS

@@ -224,6 +224,21 @@ TEST(ReadField, DurationIsNotNegative) {
   refused(duration, text("-1"), Code::kNumericOutOfRange, "0 or more");
 }
 
+TEST(ReadField, WeightIsOneOrMore) {  // S1-74
+  for (const Column& weight : {event_column("sample_weight"), error_column("sample_weight")}) {
+    EXPECT_EQ(accepted(weight, number(1)).number, 1);
+    EXPECT_EQ(accepted(weight, number(1e9)).number, 1e9);
+    EXPECT_EQ(accepted(weight, text("3.3333333333333335")).number, 1 / 0.3);
+    refused(weight, number(0.1, "0.1"), Code::kNumericOutOfRange, "between 1 and 1e9");
+    refused(weight, number(1e10, "1e10"), Code::kNumericOutOfRange, "1e10");
+    refused(weight, text("-2"), Code::kNumericOutOfRange, "-2");
+    refused(weight, text("NaN"), Code::kNumericOutOfRange, "finite");
+    refused(weight, text("often"), Code::kInvalidText, "double precision");
+  }
+  Field field;
+  EXPECT_NE(read_double(event_column("sample_weight"), 0.1, field)->hint, "");
+}
+
 TEST(ReadField, Integers) {
   const Column& memory = event_column("memory_usage_kb");
   EXPECT_EQ(accepted(memory, number(1.5)).integer, 2);
