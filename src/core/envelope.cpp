@@ -128,6 +128,16 @@ std::optional<std::uint64_t> whole_number(std::string_view text) {
   return value;
 }
 
+// Of the trace that an envelope belongs to, a member of its header.
+std::string_view sample_rate_of(std::string_view trace) {
+  Members member(trace);
+  std::string_view rate;
+  while (member.next()) {
+    if (member.key() == "sample_rate") rate = member.text().empty() ? member.raw() : member.text();
+  }
+  return member.good() ? rate : std::string_view();
+}
+
 struct ItemHeader {
   EnvelopeItem item{};
   std::optional<std::uint64_t> length;
@@ -176,12 +186,15 @@ class Splitter {
     const std::string_view line = take_line();
     Members member(line);
     std::string_view event_id;
+    std::string_view sample_rate;
     while (member.next()) {
       if (member.key() == "event_id") event_id = member.text();
+      if (member.key() == "trace") sample_rate = sample_rate_of(member.raw());
     }
     if (!member.good()) return fault(start, "the envelope header is no JSON object", line);
     envelope_.header = line;
     envelope_.event_id = event_id;
+    envelope_.sample_rate = sample_rate;
   }
 
   void item() {
@@ -249,7 +262,7 @@ class Splitter {
 
 Envelope split_envelope(std::string_view text, std::pmr::memory_resource* memory) {
   Envelope envelope{
-      {}, {}, std::pmr::vector<EnvelopeItem>(memory), std::pmr::vector<EnvelopeFault>(memory)};
+      {}, {}, {}, std::pmr::vector<EnvelopeItem>(memory), std::pmr::vector<EnvelopeFault>(memory)};
   Splitter(text, envelope).run();
   return envelope;
 }

@@ -42,8 +42,9 @@ struct EnvelopeFault {
 };
 
 struct Envelope {
-  std::string_view header;    // empty when the first line is no JSON object
-  std::string_view event_id;  // of the header, as written
+  std::string_view header;       // empty when the first line is no JSON object
+  std::string_view event_id;     // of the header, as written
+  std::string_view sample_rate;  // of the trace in the header; a string or a number, as written
   std::pmr::vector<EnvelopeItem> items;
   std::pmr::vector<EnvelopeFault> faults;
 };

@@ -6,6 +6,7 @@
 #include "core/gzip.hpp"
 #include "core/json_text.hpp"
 #include "core/utf8.hpp"
+#include "core/weight.hpp"
 #include "pg/ingest.hpp"
 
 using namespace vigil;
@@ -48,6 +49,19 @@ void put_number(Field& field, double number) {
   field.number = number;
 }
 
+// The first that is a rate counts.
+void put_weight(Field& weight, std::initializer_list<JsonValue> sample_rates) {
+  for (const JsonValue& sample_rate : sample_rates) {
+    Field rate;
+    if (read_field({"sample_rate", ColumnType::kDouble}, sample_rate, rate) || !rate.present)
+      continue;
+    const auto found = weight_at(rate.number);
+    if (!found) continue;
+    if (*found > 1) put_number(weight, *found);
+    return;
+  }
+}
+
 std::span<const JsonValue> list_of(const JsonValue& value) {
   return value.kind == JsonValue::Kind::kArray ? elements_of(value.container)
                                                : std::span<const JsonValue>();
@@ -83,6 +97,7 @@ class SentryReader {
   void read_error(const void* event);
   void read_transaction(const void* event);
   void read_span(const void* span);
+  void read_spans(const void* source, const Field& weight);
   void read_session(const void* session);
   void read_sessions(const void* sessions);
   void read_log(const void* log);
@@ -94,6 +109,7 @@ class SentryReader {
   template <typename Read>
   void each_item(const void* container, std::string_view list, Read&& read);
 
+  JsonValue header_rate() const;
   Row event_row(std::string_view type, std::string_view name, const JsonValue& time,
                 const void* payload);
   void put_release(const void* event, Field& version);
@@ -109,6 +125,7 @@ class SentryReader {
   int position_ = 0;
   std::string_view item_;  // bytes of the item being read
   std::string_view envelope_id_;
+  std::string_view sample_rate_;  // of the envelope's trace
 };
 
 const SentryReader::ItemReader SentryReader::kItemReaders[] = {
@@ -133,6 +150,7 @@ void SentryReader::refuse(Rejection&& rejection, std::string_view bytes) {
 void SentryReader::read(std::string_view text) {
   const Envelope envelope = split_envelope(text, ingest_.resource());
   envelope_id_ = envelope.event_id;
+  sample_rate_ = envelope.sample_rate;
   for (const EnvelopeItem& item : envelope.items) {
     ++position_;
     read_item(item);
@@ -200,6 +218,13 @@ void SentryReader::put_release(const void* event, Field& version) {
       first_of({text_member(event, "release"), deep_text(event, {"attrs", "release"}),
                 deep_text(event, {"attributes", "sentry.release", "value"})});
   if (!release.empty()) ingest_.set_release(module_, release, version);
+}
+
+JsonValue SentryReader::header_rate() const {
+  JsonValue rate;
+  rate.kind = JsonValue::Kind::kText;
+  rate.text = sample_rate_;
+  return rate;
 }
 
 Row SentryReader::event_row(std::string_view type, std::string_view name, const JsonValue& time,
@@ -360,16 +385,27 @@ void SentryReader::read_transaction(const void* event) {
   put_duration(row[at(kDuration)], member(event, "start_timestamp"), member(event, "timestamp"));
   put_outcome(row, deep_text(event, {"contexts", "trace", "status"}));
   put(event_columns(), row, at(kPagePath), deep_member(event, {"request", "url"}));
+  const JsonValue trace = deep_member(event, {"contexts", "trace"});
+  put_weight(row[at(kWeight)], {header_rate(), member(trace.container, "client_sample_rate"),
+                                deep_member(trace.container, {"data", "sentry.sample_rate"})});
+  const Field weight = row[at(kWeight)];
   JsonObject payload;
-  payload.add("trace", deep_member(event, {"contexts", "trace"}));
+  payload.add("trace", trace);
   payload.add("measurements", member(event, "measurements"));
   set_json(row[at(kPayload)], scrubbed_json(json_container(payload.finish())));
   add_event(std::move(row), first_of({text_member(event, "event_id"), envelope_id_}));
   for (const JsonValue& span : list_of(member(event, "spans")))
-    if (span.kind == JsonValue::Kind::kObject) read_span(span.container);
+    if (span.kind == JsonValue::Kind::kObject) read_spans(span.container, weight);
 }
 
 void SentryReader::read_span(const void* source) {
+  Field weight;
+  put_weight(weight, {header_rate()});
+  read_spans(source, weight);
+}
+
+// `weight` is that of the trace.
+void SentryReader::read_spans(const void* source, const Field& weight) {
   using enum EventColumn;
   each_item(source, "items", [&](const void* span, int) {
     const std::string_view name =
@@ -381,6 +417,7 @@ void SentryReader::read_span(const void* source) {
                                           deep_text(span, {"attributes", "sentry.op", "value"})}));
     put_duration(row[at(kDuration)], member(span, "start_timestamp"), end);
     put_outcome(row, text_member(span, "status"));
+    row[at(kWeight)] = weight;
     set_json(row[at(kPayload)], scrubbed_json(span));
     std::string id("span:");
     id.append(text_member(span, "trace_id")).append(":").append(text_member(span, "span_id"));

@@ -1,7 +1,7 @@
 -- vigil.capture_sentry: what becomes of the items of an envelope, and what cannot be read.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(91);
+SELECT plan(94);
 
 -- An envelope with one item; the payload is one line.
 CREATE FUNCTION pg_temp.envelope(payload text, type text DEFAULT 'event', header text DEFAULT '{}') RETURNS text
@@ -160,6 +160,23 @@ SELECT results_eq('SELECT event_type, event_name, subject, value, duration_ms FR
            ('feedback', 'feedback', '', NULL, NULL), ('log', 'warn', '', NULL, NULL), ('metric', 'queue', 'queue', 7, NULL),
            ('session', 'exited', '', 3, NULL), ('session', 'ok', '', NULL, 1500)$$, 'S0-117: become events with name, subject and value');
 SELECT is_empty('SELECT * FROM pg_temp.rows_with(''jane@example.com'')', 'C-25: who wrote a feedback is not kept');
+
+-- Sample rates ----------------------------------------------------------------------------------------------
+
+DELETE FROM vigil.events;
+SELECT is(sum((pg_temp.capture(pg_temp.envelope(payload, type, header))).accepted), 10::bigint, 'S1-74: transactions and spans of sampled traces')
+FROM (VALUES
+  ('{"event_id":"r-a","spans":[{"trace_id":"r-a","span_id":"1"}]}', 'transaction', '{"trace":{"trace_id":"r-a","sample_rate":"0.25"}}'),
+  ('{"event_id":"r-b","contexts":{"trace":{"client_sample_rate":0.1}}}', 'transaction', '{"trace":{"sample_rate":"often"}}'),
+  ('{"event_id":"r-c","contexts":{"trace":{"data":{"sentry.sample_rate":0.5}}},"spans":[{"trace_id":"r-c","span_id":"1"}]}', 'transaction', '{}'),
+  ('{"event_id":"r-d","contexts":{"trace":{"client_sample_rate":0}}}', 'transaction', '{"trace":{"sample_rate":"1.0"}}'),
+  ('{"event_id":"r-e","contexts":{"trace":{"client_sample_rate":2}}}', 'transaction', '{"trace":{"sample_rate":"0"}}'),
+  ('{"items":[{"trace_id":"r-f","span_id":"1","name":"x"},{"trace_id":"r-f","span_id":"2","name":"x"}]}', 'span', '{"trace":{"trace_id":"r-f","sample_rate":"0.125"}}'),
+  ('{"event_id":"r-g","message":"x"}', 'event', '{"trace":{"sample_rate":"0.25"}}')) AS t (payload, type, header);
+SELECT results_eq('SELECT external_id, sample_weight FROM vigil.events ORDER BY 1',
+  $$VALUES ('r-a', 4::float8), ('r-b', 10), ('r-c', 2), ('r-d', NULL), ('r-e', NULL), ('span:r-a:1', 4), ('span:r-c:1', 2), ('span:r-f:1', 8), ('span:r-f:2', 8)$$,
+  'S1-74: have the weight of their trace');
+SELECT is((SELECT sample_weight FROM vigil.errors WHERE external_id = 'r-g'), NULL, 'S1-74: errors are not sampled by trace');
 
 -- Long texts ----------------------------------------------------------------------------------------------
 

@@ -44,6 +44,21 @@ TEST(Envelope, HeaderAndItems) {
   EXPECT_EQ(envelope.items[1].payload, "{\"items\":[]}");
 }
 
+TEST(Envelope, SampleRateOfTheTrace) {  // S1-74
+  const struct {
+    const char* header;
+    const char* rate;
+  } cases[] = {{"{\"trace\":{\"sampled\":\"true\",\"sample_rate\":\"0.25\"}}", "0.25"},
+               {"{\"trace\":{\"sample_rate\":0.5,\"user\":{\"sample_rate\":1}}}", "0.5"},
+               {"{\"trace\":{\"trace_id\":\"a\"},\"sample_rate\":\"0.25\"}", ""},
+               {"{\"trace\":null}", ""},
+               {"{\"trace\":[{\"sample_rate\":\"0.25\"}]}", ""},
+               {"{\"trace\":{\"sample_rate\":\"0.25\"}} x", ""},
+               {"{}", ""}};
+  for (const auto& [header, rate] : cases)
+    EXPECT_EQ(split_envelope(std::string(header) + "\n").sample_rate, rate) << header;
+}
+
 TEST(Envelope, LengthAllowsLineEndsInside) {
   EXPECT_EQ(items("{\"type\":\"a\",\"length\":5}\nx\ny\nz\n{\"type\":\"b\"}\nq"),
             "a 'x\ny\nz';b 'q';");
