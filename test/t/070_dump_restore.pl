@@ -239,7 +239,8 @@ ok($fresh->poll_query_until($db, q{SELECT count(*) = 2 FROM vigil.events WHERE e
 same_as_raw($fresh, $db, 'design 6: with them');
 $fresh->stop;
 
-my @errors = grep { /\b(ERROR|FATAL|PANIC):/ } map { read_lines($_->logfile) } $node, $fresh;
+# A session whose psql has ended may still be there when its server stops.
+my @errors = grep { /\b(ERROR|FATAL|PANIC):/ && !/terminating connection due to administrator command/ } map { read_lines($_->logfile) } $node, $fresh;
 is_deeply(\@errors, [], 'the logs of the servers show no error');
 $node->stop;
 done_testing();
