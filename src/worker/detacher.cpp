@@ -3,6 +3,7 @@
 // until nobody uses the partition, and cannot run inside a function.
 #include <signal.h>
 
+#include "worker/shared.hpp"
 #include "worker/statement.hpp"
 
 namespace vigil::worker {
@@ -134,6 +135,7 @@ void vigil_detacher_main(Datum database) {
   using namespace vigil::worker;
   pqsignal(SIGTERM, die);
   BackgroundWorkerUnblockSignals();
+  if (!enter_as_detacher(DatumGetObjectId(database))) proc_exit(0);
   BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
   // The settings of a database or role must not change what it does.
   set_option("search_path", "pg_catalog, vigil, pg_temp");

@@ -101,6 +101,10 @@ bool send_away(Oid database) {
     DatabaseSlot& slot = memory->slots[i];
     if (slot.database != database) continue;
     slot.blocked_until = steady_now() + kBlock;
+    if (slot.detacher != 0) {
+      left = true;
+      kill(slot.detacher, SIGTERM);
+    }
     for (const WorkerSlot& worker : slot.workers) {
       if (worker.state != State::kRunning) continue;
       left = true;
@@ -109,6 +113,13 @@ bool send_away(Oid database) {
   }
   LWLockRelease(memory->lock);
   return left;
+}
+
+void leave_as_detacher(int, Datum) {
+  LWLockAcquire(memory->lock, LW_EXCLUSIVE);
+  for (int i = 0; i < memory->slot_count; ++i)
+    if (memory->slots[i].detacher == MyProcPid) memory->slots[i].detacher = 0;
+  LWLockRelease(memory->lock);
 }
 
 }  // namespace
@@ -128,6 +139,21 @@ void wake_at_commit(bool launcher) {
   if (!registered) RegisterXactCallback(at_transaction_end, nullptr);
   registered = true;
   (launcher ? wakes_everybody : wakes_courier) = true;
+}
+
+bool enter_as_detacher(Oid database) {
+  if (memory == nullptr) return true;
+  before_shmem_exit(leave_as_detacher, Datum{0});
+  bool may_stay = true;
+  LWLockAcquire(memory->lock, LW_EXCLUSIVE);
+  for (int i = 0; i < memory->slot_count; ++i) {
+    DatabaseSlot& slot = memory->slots[i];
+    if (slot.database != database) continue;
+    may_stay = slot.detacher == 0 && slot.blocked_until <= steady_now();
+    if (may_stay) slot.detacher = MyProcPid;
+  }
+  LWLockRelease(memory->lock);
+  return may_stay;
 }
 
 void leave_database(Oid database) {

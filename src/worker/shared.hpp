@@ -47,6 +47,7 @@ struct DatabaseSlot {
   bool serving;                    // the scheduler has found the extension
   bool absent;                     // the scheduler has found none, and is gone
   Micros blocked_until;            // somebody wants the database for himself; by steady_now()
+  pid_t detacher;                  // 0: there is none
   WorkerSlot workers[kKindCount];  // by Kind
 };
 
@@ -69,6 +70,10 @@ void request_shared_memory();
 // Makes the XactCallback of this backend wake, when the transaction commits, the courier, or with
 // `launcher` everybody who works for this database.
 void wake_at_commit(bool launcher);
+
+// Notes that this process is the detacher of a database, until it ends. False when it shall end at
+// once: somebody wants the database for himself, or there is one already.
+bool enter_as_detacher(Oid database);
 
 // Keeps workers out of a database for a while and stops those that are there; waits up to five
 // seconds for their end. Raises errors of PostgreSQL.

@@ -140,9 +140,24 @@ ok($until->(q{SELECT count(*) = 0 FROM vigil.preview_retention() WHERE goes}), '
 is($one->($cells), $before, 'S0-118: cells of what went are as before');
 is($one->(q{SELECT string_agg(job || ': ' || error, ', ') FROM vigil.job_history WHERE error IS NOT NULL}), '', 'issue 5: no job has failed');
 
-# --- Without a process for the worker -------------------------------------------------------------
+# --- Somebody who needs the database for himself --------------------------------------------------
 
 $one->(q{SELECT vigil.pause_job('maintain_partitions')});
+$holder = $node->background_psql($db);
+$holder->query_safe(q{BEGIN; SELECT count(*) FROM vigil.events});
+$one->(q{UPDATE vigil.partition_policy SET retention = '5 days'});
+$keep->();
+ok($until->("SELECT count(*) = 1 $detacher AND wait_event_type = 'Lock'"), 'issue 5: the worker waits');
+my (undef, undef, $refusal) = $node->psql('template1', "ALTER DATABASE $db RENAME TO other");
+like($refusal, qr/1 other session/, 'design 9: not for the worker has he to wait who renames or drops the database');
+is($one->("SELECT count(*) $detacher"), 0, 'design 9: for it has left');
+$keep->();
+is($one->("SELECT count(*) $detacher"), 0, 'design 9: and does not come back at once');
+$holder->query_safe('COMMIT');
+$holder->quit;
+
+# --- Without a process for the worker -------------------------------------------------------------
+
 $one->(q{ALTER SYSTEM SET vigil.workers = off});
 $one->(q{ALTER SYSTEM SET max_worker_processes = 1});
 $node->restart;
