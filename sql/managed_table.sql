@@ -42,7 +42,7 @@ SELECT m.name AS parent, format('%I.%I', n.nspname, c.relname) COLLATE "default"
             WHEN EXISTS (SELECT FROM vigil.detached_tables d WHERE d.table_oid = c.oid AND d.name = format('%I.%I', n.nspname, c.relname) COLLATE "default") THEN 'closed'
             ELSE 'open' END AS state
 FROM vigil.managed_tables m
-JOIN pg_inherits i ON i.inhparent = to_regclass(m.name)
+JOIN pg_inherits i ON i.inhparent = coalesce(m.table_oid, to_regclass(m.name))
 JOIN pg_class c ON c.oid = i.inhrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL vigil.time_key(i.inhparent::regclass) AS k (type)
@@ -74,6 +74,30 @@ AS $$
 $$;
 COMMENT ON FUNCTION vigil.refusal(regclass) IS 'Why the keeper cannot look after a table; null = it can.';
 
+CREATE OR REPLACE FUNCTION vigil.follow_managed_tables() RETURNS void
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+DECLARE
+  moved record;
+BEGIN
+  UPDATE vigil.managed_tables m SET table_oid = to_regclass(m.name) WHERE m.table_oid IS NULL;
+  FOR moved IN
+    SELECT m.name, vigil.full_name(c.oid) AS called
+    FROM vigil.managed_tables m LEFT JOIN pg_class c ON c.oid = m.table_oid AND c.relkind = 'p'
+    WHERE to_regclass(m.name) IS NULL
+  LOOP
+    IF moved.called IS NULL THEN
+      -- Dropped: whoever makes one of its name again may want to keep all.
+      DELETE FROM vigil.managed_tables m WHERE m.name = moved.name;
+    ELSIF NOT EXISTS (SELECT FROM vigil.managed_tables m WHERE m.name = moved.called) THEN
+      UPDATE vigil.managed_tables m SET name = moved.called WHERE m.name = moved.name;
+      UPDATE vigil.detached_tables d SET parent = moved.called WHERE d.parent = moved.name;
+    END IF;
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION vigil.follow_managed_tables() IS
+  'Gives managed tables that were renamed or moved to another schema their new name, unless another table has the old one, and forgets those that were dropped.';
+
 CREATE OR REPLACE FUNCTION vigil.write_managed_table(relation regclass, policy jsonb) RETURNS void
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
 AS $$
@@ -85,9 +109,10 @@ DECLARE
 BEGIN
   SELECT format('%I.%I', n.nspname, c.relname), pg_get_userbyid(c.relowner) INTO table_name, table_owner
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = relation;
+  PERFORM vigil.follow_managed_tables();
   IF jsonb_typeof(policy) = 'null' THEN
-    DELETE FROM vigil.managed_tables m WHERE m.name = table_name;
-    DELETE FROM vigil.detached_tables d WHERE d.parent = table_name;
+    DELETE FROM vigil.managed_tables m WHERE m.name = table_name OR m.table_oid = relation;
+    PERFORM vigil.forget_detached();
     RETURN;
   ELSIF vigil.refusal(relation) IS NOT NULL THEN
     RAISE wrong_object_type USING
@@ -99,6 +124,7 @@ BEGIN
   row := jsonb_populate_record(NULL::vigil.managed_tables, policy);
   row.name := table_name;
   row.owner := table_owner;
+  row.table_oid := relation;
   IF row.before_drop IS NOT NULL THEN
     hook := to_regprocedure(row.before_drop || '(regclass)');
     IF hook IS NULL OR (SELECT p.prorettype <> 'boolean'::regtype FROM pg_proc p WHERE p.oid = hook) THEN
@@ -112,7 +138,11 @@ BEGIN
   IF row.archive_schema IS NOT NULL AND to_regnamespace(quote_ident(row.archive_schema)) IS NULL THEN
     RAISE invalid_schema_name USING MESSAGE = format('schema "%s" does not exist', row.archive_schema);
   END IF;
-  DELETE FROM vigil.managed_tables m WHERE m.name = table_name;
+  IF NOT EXISTS (SELECT FROM vigil.managed_tables m WHERE m.name = table_name AND m.table_oid = relation) THEN
+    -- Those of another table that had its name.
+    DELETE FROM vigil.detached_tables d WHERE d.parent = table_name;
+  END IF;
+  DELETE FROM vigil.managed_tables m WHERE m.name = table_name OR m.table_oid = relation;
   INSERT INTO vigil.managed_tables VALUES (row.*);
   PERFORM vigil.wake_workers();
 END $$;
@@ -149,7 +179,7 @@ CREATE OR REPLACE FUNCTION vigil.missing_managed_partitions(table_name text, at 
   LANGUAGE sql STABLE STRICT SET search_path = pg_catalog, vigil, pg_temp
 AS $$
   SELECT vigil.partition_name(c.relname, m.width, g.starts_at), g.*
-  FROM vigil.managed_tables m JOIN pg_class c ON c.oid = to_regclass(m.name),
+  FROM vigil.managed_tables m JOIN pg_class c ON c.oid = coalesce(m.table_oid, to_regclass(m.name)),
        LATERAL (SELECT coalesce(range_agg(tstzrange(p.starts_at, p.ends_at)), '{}') AS times
                 FROM vigil.managed_partitions p WHERE p.parent = m.name) covered,
        LATERAL vigil.partition_gaps(m.width, at - m.past, at + m.ahead, covered.times) g
@@ -243,7 +273,7 @@ CREATE OR REPLACE FUNCTION vigil.keep_managed_table(policy vigil.managed_tables,
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
 AS $$
 DECLARE
-  relation constant regclass := to_regclass(policy.name);
+  relation constant regclass := policy.table_oid;
   missing record;
   old vigil.detached_tables;
   trouble text;
@@ -325,15 +355,19 @@ BEGIN
   IF vigil.being_restored() THEN
     RETURN 0;
   END IF;
-  -- A table that was dropped is managed no more: whoever makes one of its name again may want to keep all.
-  DELETE FROM vigil.managed_tables m WHERE to_regclass(m.name) IS NULL;
+  PERFORM vigil.follow_managed_tables();
   PERFORM vigil.forget_detached();
   FOR policy IN SELECT * FROM vigil.managed_tables m ORDER BY m.name LOOP
     BEGIN
-      SELECT pg_get_userbyid(c.relowner) INTO owner FROM pg_class c WHERE c.oid = to_regclass(policy.name);
-      trouble := CASE WHEN owner <> policy.owner THEN
+      SELECT pg_get_userbyid(c.relowner) INTO owner FROM pg_class c WHERE c.oid = policy.table_oid;
+      trouble := CASE WHEN owner IS NULL THEN
+                        'it was dropped, and another table has its name; call vigil.manage_table() for that, or vigil.unmanage_table()'
+                      WHEN to_regclass(policy.name) IS DISTINCT FROM policy.table_oid THEN
+                        format('another table has its name now, and it is called %s; call vigil.manage_table() for the one that is meant',
+                               vigil.full_name(policy.table_oid))
+                      WHEN owner <> policy.owner THEN
                         format('it belongs to %I now, not to %I; call vigil.manage_table() again', owner, policy.owner)
-                      ELSE vigil.refusal(to_regclass(policy.name)) END;
+                      ELSE vigil.refusal(policy.table_oid) END;
       IF trouble IS NULL THEN
         done := vigil.keep_managed_table(policy, at);
       END IF;
@@ -372,7 +406,7 @@ WITH policy AS (
          concat_ws('; ', m.problem, (SELECT string_agg(d.name || ': ' || d.problem, '; ' ORDER BY d.starts_at)
                                      FROM vigil.detached_tables d WHERE d.parent = m.name AND d.problem IS NOT NULL))
   FROM vigil.managed_tables m
-  WHERE EXISTS (SELECT FROM pg_class c WHERE c.oid = to_regclass(m.name) AND pg_has_role(c.relowner, 'USAGE'))),
+  WHERE EXISTS (SELECT FROM pg_class c WHERE c.oid = coalesce(m.table_oid, to_regclass(m.name)) AND pg_has_role(c.relowner, 'USAGE'))),
 part AS (
   SELECT parent, starts_at, ends_at, estimated_rows, bytes, state FROM vigil.partitions
   UNION ALL

@@ -1,5 +1,5 @@
--- Tables of users that the partition keeper looks after, by name, so that a dump can bring them in any order; a name that
--- belongs to somebody else by now is left alone.
+-- Tables of users that the partition keeper looks after, by name, so that a dump can bring them in any order, and by oid. A name
+-- that belongs to another table or owner by now is left alone.
 CREATE TABLE vigil.managed_tables (
   name text PRIMARY KEY,
   owner text NOT NULL,
@@ -14,7 +14,8 @@ CREATE TABLE vigil.managed_tables (
   before_drop text,
   archive_schema text CHECK (archive_schema <> ''),
   problem text,
-  problem_at timestamptz
+  problem_at timestamptz,
+  table_oid oid
 );
 COMMENT ON TABLE vigil.managed_tables IS
   'Partitioned tables of users whose partitions the job maintain_partitions makes and retires; see vigil.manage_table().';
@@ -32,6 +33,10 @@ COMMENT ON COLUMN vigil.managed_tables.before_drop IS
 COMMENT ON COLUMN vigil.managed_tables.archive_schema IS 'Schema to which it is moved; null = it is dropped.';
 COMMENT ON COLUMN vigil.managed_tables.problem IS 'Why the keeper could not do its work the last time; null = it could.';
 COMMENT ON COLUMN vigil.managed_tables.problem_at IS 'When that was.';
+COMMENT ON COLUMN vigil.managed_tables.table_oid IS
+  'Oid of the table, by which it is followed when it is renamed. Null after a restore, until the keeper has looked: then the table of its name.';
+CREATE TRIGGER forget_oid BEFORE INSERT ON vigil.managed_tables
+  FOR EACH ROW WHEN (current_setting('row_security') = 'off') EXECUTE FUNCTION vigil.forget_oid();
 CREATE TRIGGER replace_row BEFORE INSERT ON vigil.managed_tables
   FOR EACH ROW EXECUTE FUNCTION vigil.replace_row('name');
 

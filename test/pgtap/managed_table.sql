@@ -1,7 +1,7 @@
 -- Tables of users: their partitions come and go as those of ours do, as their owner and with all that they have.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(69);
+SELECT plan(82);
 
 CREATE ROLE vigil_test_owner;
 CREATE ROLE vigil_test_other;
@@ -217,6 +217,57 @@ DROP TABLE shop.mine;
 SELECT vigil.keep_managed_tables('2025-06-12 12:00') \g /dev/null
 SELECT is_empty($$SELECT FROM vigil.detached_tables WHERE parent = 'shop.kept'$$, 'issue 5: until its owner has dropped it');
 SELECT vigil.unmanage_table('shop.kept') \g /dev/null
+
+-- Renamed, it is followed.
+SET ROLE vigil_test_owner;
+CREATE TABLE shop.first (at timestamptz) PARTITION BY RANGE (at);
+SELECT vigil.manage_table('shop.first', 'day', '1 day', past => '5 days', retention => '3 days') \g /dev/null
+RESET ROLE;
+SELECT pg_temp.keep('2025-05-06 12:00') \g /dev/null
+SELECT vigil.keep_managed_tables('2025-05-08 12:00') FROM generate_series(1, 4) \g /dev/null
+SELECT vigil.retire_partitions('2025-05-08 12:00') \g /dev/null
+SELECT set_config('test.detached', (SELECT min(name) FROM vigil.detached_tables WHERE parent = 'shop.first' AND detached_at IS NOT NULL), true) \g /dev/null
+SET ROLE vigil_test_owner;
+ALTER TABLE shop.first RENAME TO "Second";
+SELECT is((SELECT count(*) > 0 FROM vigil.managed_partitions WHERE parent = 'shop.first'), true, 'issue 5: the partitions of a renamed table are shown');
+RESET ROLE;
+SELECT is(pg_temp.keep('2025-05-09 13:00') > 0, true, 'issue 5: and made');
+SELECT results_eq($$SELECT name, problem FROM vigil.managed_tables WHERE name ~ '(first|Second)'$$, $$VALUES ('shop."Second"', NULL::text)$$, 'issue 5: it has its new name');
+SELECT is(to_regclass('shop."Second_y2025m05d10"') IS NOT NULL, true, 'issue 5: and new partitions, too');
+SELECT is(current_setting('test.detached') <> '' AND to_regclass(current_setting('test.detached')) IS NULL, true, 'issue 5: what was detached before goes');
+ALTER SCHEMA shop RENAME TO store;
+SELECT pg_temp.keep('2025-05-09 14:00') \g /dev/null
+SELECT is((SELECT count(*) FROM vigil.managed_tables WHERE name = 'store."Second"' AND problem IS NULL), 1::bigint, 'issue 5: and so it is with its schema');
+ALTER SCHEMA store RENAME TO shop;
+SELECT pg_temp.keep('2025-05-09 14:00') \g /dev/null
+-- Unless another table has its name: nobody knows which is meant.
+SET ROLE vigil_test_owner;
+ALTER TABLE shop."Second" RENAME TO old_one;
+CREATE TABLE shop."Second" (at timestamptz) PARTITION BY RANGE (at);
+CREATE TABLE shop.precious PARTITION OF shop."Second" FOR VALUES FROM ('2020-01-01') TO ('2020-01-02');
+RESET ROLE;
+SELECT pg_temp.keep('2025-05-19') \g /dev/null
+SELECT is((SELECT problem FROM vigil.managed_tables WHERE name = 'shop."Second"'), 'another table has its name now, and it is called shop.old_one; call vigil.manage_table() for the one that is meant', 'issue 5: that is told');
+SELECT is((SELECT count(*) FROM pg_inherits WHERE inhparent IN ('shop."Second"'::regclass, 'shop.old_one'::regclass) AND inhrelid::regclass::text ~ 'precious|d1[1-9]'), 1::bigint, 'issue 5: and neither is touched');
+SET ROLE vigil_test_owner;
+DROP TABLE shop.old_one;
+RESET ROLE;
+SELECT pg_temp.keep('2025-05-19') \g /dev/null
+SELECT matches((SELECT problem FROM vigil.managed_tables WHERE name = 'shop."Second"'), '^it was dropped, and another table has its name; call vigil.manage_table', 'issue 5: nor is one that was made in place of a dropped one');
+SET ROLE vigil_test_owner;
+SELECT vigil.manage_table('shop."Second"', 'day', '1 day') \g /dev/null
+RESET ROLE;
+SELECT is(pg_temp.keep('2025-05-19') > 0, true, 'issue 5: until its owner says so');
+SELECT is((SELECT problem FROM vigil.managed_tables WHERE name = 'shop."Second"'), NULL, 'issue 5: then all is well');
+-- A dump has other oids.
+CREATE TEMP TABLE dumped_policy AS SELECT * FROM vigil.managed_tables WHERE name = 'shop."Second"';
+UPDATE dumped_policy SET table_oid = 'shop.customers'::regclass;
+SET LOCAL row_security = off;
+INSERT INTO vigil.managed_tables SELECT * FROM dumped_policy;
+SET LOCAL row_security = on;
+SELECT is(pg_temp.keep('2025-05-20') > 0, true, 'issue 5: after a restore');
+SELECT results_eq($$SELECT problem, table_oid FROM vigil.managed_tables WHERE name = 'shop."Second"'$$, $$VALUES (NULL::text, 'shop."Second"'::regclass::oid)$$, 'issue 5: the policy is for the table of its name');
+SELECT vigil.unmanage_table('shop."Second"') \g /dev/null
 
 -- What becomes of tables.
 ALTER TABLE shop.big OWNER TO vigil_test_other;
