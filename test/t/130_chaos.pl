@@ -649,9 +649,10 @@ is(join("\n", @differences), '', "no view and no ledger differs (VIGIL_CHAOS_SEE
 is(join("\n", @complaints), '', 'no roller, keeper or reader failed');
 
 # Errors that writers provoke: division by zero, bad values, no partition (also a closed one, or one that does not exist), the rest of
-# their transactions, prepared ones that exist no more.
+# their transactions, prepared ones that exist no more. And a job that loses a deadlock: DETACH ... FINALIZE after a crash waits for older
+# snapshots with the partition locked, and whoever looks at bounds of partitions needs it. The job runs again.
 my @log = grep { !/ LOG: | 00000 / || /terminated by signal/ } read_lines($node->logfile);
-my $provoked = qr/ (22012|22003|23514|55000|42P01|25P02|42704) client backend (@{[ join '|', @names ]}) ERROR: /;
+my $provoked = qr/ (22012|22003|23514|55000|42P01|25P02|42704) client backend (@{[ join '|', @names ]}) ERROR: | 40P01 pg_vigil scheduler +ERROR: /;
 is(join("\n", grep { / ERROR: / && !/$provoked/ } @log), '', 'the log shows no other error');
 is(join("\n", grep { / (FATAL|PANIC): / && !/ (57P0[1-3]|08006|55006|F0001) / || /terminated by signal/ && !/signal 9/ || /TRAP/ } @log), '',
 	'and no fault of the server');
