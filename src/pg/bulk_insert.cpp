@@ -46,7 +46,6 @@ BulkInsert::BulkInsert(Relation relation)
       estate_(CreateExecutorState()),
       result_(makeNode(ResultRelInfo)),
       columns_(nullptr),
-      rows_(GenerationContextCreate(estate_->es_query_cxt, "vigil rows", ALLOCSET_DEFAULT_SIZES)),
       command_(GetCurrentCommandId(true)) {
   const MemoryContext caller = MemoryContextSwitchTo(estate_->es_query_cxt);
   // Not in a range table: only messages would name the columns of one.
@@ -63,7 +62,7 @@ BulkInsert::BulkInsert(Relation relation)
 Datum BulkInsert::text(std::string_view text) {
   const std::size_t size = VARHDRSZ_SHORT + text.size();
   if (size > VARATT_SHORT_MAX || text_bytes_ + size > kTextBytes) {
-    const MemoryContext caller = MemoryContextSwitchTo(rows_);
+    const MemoryContext caller = MemoryContextSwitchTo(GetPerTupleMemoryContext(estate_));
     const Datum copy =
         PointerGetDatum(cstring_to_text_with_len(text.data(), static_cast<int>(text.size())));
     MemoryContextSwitchTo(caller);
@@ -80,6 +79,7 @@ void BulkInsert::next_slot() {
   if (slots_[count_] != nullptr) return;
   const MemoryContext caller = MemoryContextSwitchTo(estate_->es_query_cxt);
   slots_[count_] = MakeSingleTupleTableSlot(columns_, table_slot_callbacks(relation_));
+  slots_[count_]->tts_tableOid = RelationGetRelid(relation_);
   MemoryContextSwitchTo(caller);
 }
 
@@ -98,9 +98,8 @@ void BulkInsert::flush() {
   if (result_->ri_NumIndices > 0)
     for (int i = 0; i < count_; ++i) insert_index_tuples(result_, slots_[i], estate_);
   MemoryContextSwitchTo(caller);
-  ResetPerTupleExprContext(estate_);
   for (int i = 0; i < count_; ++i) ExecClearTuple(slots_[i]);
-  MemoryContextReset(rows_);
+  ResetPerTupleExprContext(estate_);
   text_bytes_ = 0;
   count_ = 0;
 }

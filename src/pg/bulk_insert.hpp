@@ -31,8 +31,8 @@ class BulkInsert {
   void finish();
 
  private:
-  static constexpr int kRows = 128;
-  static constexpr std::size_t kTextBytes = 16 * 1024;
+  static constexpr int kRows = 64;
+  static constexpr std::size_t kTextBytes = 8000;  // no block of its own
 
   void next_slot();
   void flush();
@@ -41,7 +41,6 @@ class BulkInsert {
   EState* estate_;
   ResultRelInfo* result_;
   TupleDesc columns_;
-  MemoryContext rows_;
   CommandId command_;
   int count_ = 0;
   char* texts_ = nullptr;  // short texts of the rows, one behind the other

@@ -2,7 +2,7 @@
 -- to constraints, indexes, triggers and whatever else users put on a fact table.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(28);
+SELECT plan(29);
 SELECT count(*) FROM vigil.maintain_partitions() \g /dev/null
 SELECT 'vigil.' || partition AS today FROM vigil.partitions WHERE parent = 'events' AND starts_at <= now() AND ends_at > now() \gset
 
@@ -40,6 +40,10 @@ DROP INDEX vigil.one_unit;
 ALTER TABLE vigil.events ADD CONSTRAINT named CHECK (event_name <> 'bad');
 SELECT throws_ok($$SELECT pg_temp.send('{"eventName": "bad"}')$$, '23514', NULL, 'S0-01: constraints of users are checked');
 ALTER TABLE vigil.events DROP CONSTRAINT named;
+DELETE FROM vigil.events;
+ALTER TABLE vigil.events ADD CONSTRAINT placed CHECK (tableoid <> 0);
+SELECT is(pg_temp.send(), ROW(300, 0, 0, 0)::vigil.ingest_result, 'S0-01: also those that ask for the table');
+ALTER TABLE vigil.events DROP CONSTRAINT placed;
 SELECT throws_ok($$SELECT set_config('transaction_read_only', 'on', true), pg_temp.send()$$, '25006', 'cannot execute INSERT in a read-only transaction', 'S0-28: a read-only transaction stores nothing');
 
 -- Tables of another shape -----------------------------------------------------------------------------
