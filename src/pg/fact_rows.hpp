@@ -56,6 +56,7 @@ class FactRows {
     bool plain = false;  // the table needs nothing of the executor
   };
 
+  void sort();
   Places find_partitions() const;
   bool ensure_partitions(const Places& places) const;
   bool insert_plainly(const Places& places, Oid partition) const;

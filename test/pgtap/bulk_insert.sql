@@ -2,7 +2,7 @@
 -- to constraints, indexes, triggers and whatever else users put on a fact table.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(29);
+SELECT plan(30);
 SELECT count(*) FROM vigil.maintain_partitions() \g /dev/null
 SELECT 'vigil.' || partition AS today FROM vigil.partitions WHERE parent = 'events' AND starts_at <= now() AND ends_at > now() \gset
 
@@ -24,6 +24,12 @@ SELECT is(vigil.track_batch(jsonb_build_array(pg_temp.event(), pg_temp.event('{"
   ROW(3, 0, 0, 1)::vigil.ingest_result, 'D-68: rows of two partitions and of none in one batch');
 SELECT is((SELECT count(DISTINCT tableoid) FROM vigil.events), 2::bigint, 'S0-01: each is in its partition');
 DELETE FROM vigil.events;
+SELECT vigil.track_batch(jsonb_agg(pg_temp.event(jsonb_build_object('durationMs', i, 'moduleId', md5((i % 7)::text)::uuid,
+  'timestamp', now() - i % 11 * interval '1 microsecond')) ORDER BY i)) FROM generate_series(1, 300) AS i \g /dev/null
+SELECT results_eq('SELECT id FROM vigil.events ORDER BY tableoid, ctid', 'SELECT id FROM vigil.events ORDER BY tableoid, module_id, created_at, duration_ms',
+  'S0-28: rows of a batch stand in the order of the key, equal ones as they were sent');
+DELETE FROM vigil.events;
+DELETE FROM vigil.dirty;
 SELECT vigil.track_event(pg_temp.event(jsonb_build_object('payload', jsonb_build_object('a',
   (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 6000) AS i))))) \g /dev/null
 SELECT is((SELECT length(payload ->> 'a') FROM vigil.events), 192000, 'S0-01: a payload of many pages');
