@@ -109,21 +109,39 @@ bool names_version(std::string_view key) noexcept {
                      [&](std::string_view word) { return key.find(word) != key.npos; });
 }
 
-// One pass without copying: nearly every payload has nothing to hide.
-bool has_suspect(JsonbContainer* container) {
-  return call([&] {
-    JsonbIterator* iterator = JsonbIteratorInit(container);
-    JsonbValue value;
-    for (;;) {
-      const JsonbIteratorToken token = JsonbIteratorNext(&iterator, &value, false);
-      if (token == WJB_DONE) return false;
-      if (token != WJB_KEY && token != WJB_VALUE && token != WJB_ELEM) continue;
-      if (value.type != jbvString) continue;
-      const std::string_view text(value.val.string.val,
-                                  static_cast<std::size_t>(value.val.string.len));
-      if (token == WJB_KEY ? names_address(text) : could_hold_address(text)) return true;
+// One pass without copying: nearly every payload has nothing to hide. Raises when it is nested too
+// deep.
+bool find_suspect(const JsonbContainer* container) {
+  check_stack_depth();
+  const bool object = JsonContainerIsObject(container);
+  const std::uint32_t size = JsonContainerSize(container);
+  const std::uint32_t children = object ? size * 2 : size;  // all keys, then their values
+  const char* const data = reinterpret_cast<const char*>(&container->children[children]);
+  std::uint32_t end = 0;
+  for (std::uint32_t i = 0; i < children; ++i) {
+    const JEntry entry = container->children[i];
+    const std::uint32_t start = end;
+    JBE_ADVANCE_OFFSET(end, entry);
+    if (JBE_ISSTRING(entry)) {
+      const std::string_view text(data + start, end - start);
+      if (object && i < size ? names_address(text) : could_hold_address(text)) return true;
+    } else if (JBE_ISCONTAINER(entry)) {
+      if (find_suspect(reinterpret_cast<const JsonbContainer*>(data + INTALIGN(start))))
+        return true;
     }
-  });
+  }
+  return false;
+}
+
+bool has_suspect(const JsonbContainer* container) {
+  return call([&] { return find_suspect(container); });
+}
+
+// False if there is none. Does not raise: it allocates only for a caller who gives no value.
+bool find_member(const void* object, std::string_view key, JsonbValue& value) noexcept {
+  return object != nullptr && JsonContainerIsObject(container_of(object)) &&
+         getKeyJsonValueFromContainer(container_of(object), key.data(),
+                                      static_cast<int>(key.size()), &value) != nullptr;
 }
 
 Datum whole_json(JsonbContainer* container) {
@@ -191,6 +209,9 @@ class JsonScrubber {
 }  // namespace
 
 const JsonbContainer* json_container(Datum jsonb) {
+  // Only what is compressed, packed or stored elsewhere can fail to be read.
+  const auto* plain = reinterpret_cast<const Jsonb*>(DatumGetPointer(jsonb));
+  if (!VARATT_IS_EXTENDED(plain)) return &plain->root;
   return call([&] { return &DatumGetJsonbP(jsonb)->root; });
 }
 
@@ -234,19 +255,21 @@ std::span<const JsonValue> elements_of(const void* array) {
 }
 
 JsonValue member(const void* object, std::string_view key) {
-  if (object == nullptr || !JsonContainerIsObject(container_of(object))) return {};
-  return call([&] {
-    JsonbValue* found = getKeyJsonValueFromContainer(container_of(object), key.data(),
-                                                     static_cast<int>(key.size()), nullptr);
-    return found == nullptr ? JsonValue{} : plain_value(*found);
-  });
+  JsonbValue value;
+  if (!find_member(object, key, value)) return {};
+  return call([&] { return plain_value(value); });
 }
 
 std::string_view text_member(const void* object, std::string_view key) {
-  const JsonValue value = member(object, key);
-  const bool readable =
-      value.kind == JsonValue::Kind::kText || value.kind == JsonValue::Kind::kNumber;
-  return readable ? value.text : std::string_view();
+  JsonbValue value;
+  if (!find_member(object, key, value)) return {};
+  if (value.type == jbvString)
+    return {value.val.string.val, static_cast<std::size_t>(value.val.string.len)};
+  if (value.type != jbvNumeric) return {};
+  return call([&] {
+    return std::string_view(
+        DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(value.val.numeric))));
+  });
 }
 
 const void* container_member(const void* object, std::string_view key) {

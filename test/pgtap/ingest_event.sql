@@ -255,7 +255,9 @@ SELECT vigil.track_event(pg_temp.event(members)) FROM (VALUES
   ('{"payload": {"client_ip": "198.51.100.201", "deep": [{"x-forwarded-for": "10.0.0.1, 198.51.100.201"}, "198.51.100.201"]}}'),
   ('{"metadata": {"REMOTE_ADDR": "198.51.100.201", "note": "from 198.51.100.201 again"}}'),
   ('{"request": {"host": "198.51.100.201"}, "clientIp": "198.51.100.201"}'),
-  ('{"createdAt": "2001-01-01T00:00:00Z", "ipAddress": "198.51.100.201", "payload": {"a": "198.51.100.201"}}')
+  ('{"createdAt": "2001-01-01T00:00:00Z", "ipAddress": "198.51.100.201", "payload": {"a": "198.51.100.201"}}'),
+  ((SELECT jsonb_build_object('payload', jsonb_object_agg(lpad(i::text, i, 'k'), CASE i WHEN 99 THEN '[[1, {"b": "198.51.100.201"}]]' ELSE to_jsonb(i) END))
+    FROM generate_series(1, 100) AS i))
 ) AS t (members) \g /dev/null
 SELECT is_empty('SELECT * FROM pg_temp.rows_with(''198.51.100.201'')',
   'S0-35: an address stands nowhere in clear, in no table');
