@@ -350,14 +350,16 @@ std::optional<Rejection> read_field(const Column& column, const JsonValue& value
 }
 
 std::optional<Rejection> read_double(const Column& column, double number, Field& field) {
+  auto rejection = check_double(column, number, {}, field);
+  field.present = !rejection;
+  if (field.present) return std::nullopt;
+  // Messages show the number, which takes longer to write than to check.
   char written[32];
   const auto end = std::to_chars(std::begin(written), std::end(written), number).ptr;
   const std::string_view text = std::isnan(number)   ? "NaN"
                                 : std::isinf(number) ? (number > 0 ? "Infinity" : "-Infinity")
                                                      : std::string_view(written, end);
-  auto rejection = check_double(column, number, text, field);
-  field.present = !rejection;
-  return rejection;
+  return check_double(column, number, text, field);
 }
 
 std::optional<Rejection> read_bigint(const Column& column, std::int64_t number, Field& field) {

@@ -46,10 +46,11 @@ std::pmr::string masked(std::string_view text, std::pmr::memory_resource* resour
 }
 
 void upper_case(Texts& texts, Field& field) {
-  if (!field.present) return;
+  const auto is_lower = [](char c) { return c >= 'a' && c <= 'z'; };
+  if (!field.present || std::ranges::none_of(field.text, is_lower)) return;
   std::string text(field.text);
   for (char& c : text)
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    if (is_lower(c)) c = static_cast<char>(c - 'a' + 'A');
   field.text = texts.keep(text);
 }
 
@@ -72,8 +73,8 @@ Ingest::Ingest(const char* source)
     : source_(source),
       resource_(CurrentMemoryContext),
       texts_(&resource_),
-      events_(event_table(), &resource_),
-      errors_(error_table(), &resource_),
+      events_(event_table(), texts_.resource()),
+      errors_(error_table(), texts_.resource()),
       groupings_(&resource_),
       quotas_(&resource_),
       rejected_(&resource_),
@@ -146,7 +147,9 @@ std::optional<Rejection> Ingest::keep_others(Datum others, Field& field) {
 // envelope) have been measured by nobody. An id is compared by its hash, so it is left whole.
 void Ingest::clip(std::span<const Column> columns, Row& row, std::size_t external_id) const {
   for (std::size_t i = 0; i < columns.size(); ++i)
-    if (columns[i].type == ColumnType::kText && i != external_id) clip_text(columns[i], row[i]);
+    if (columns[i].type == ColumnType::kText && row[i].text.size() > columns[i].longest &&
+        i != external_id)
+      clip_text(columns[i], row[i]);
 }
 
 void Ingest::set_now(Field& time) const {
