@@ -49,6 +49,11 @@ class HashSet {
     ++size_;
     return true;
   }
+
+  // Inserts some, no more than a batch at a time.
+  static constexpr std::size_t kBatch = 128;
+  void insert_all(std::span<const std::uint64_t> values);
+
   // Whether one more can be inserted without memory.
   bool has_room() const { return size_ < slots_.size() / 4 * 3; }
   bool contains(std::uint64_t value) const;
@@ -67,10 +72,12 @@ class HashSet {
   }
 
  private:
+  // Multiplicative hashing: the lower bits of a shortened hash are not enough on their own.
+  static std::size_t mixed(std::uint64_t value) {
+    return static_cast<std::size_t>((value * 0x9e3779b97f4a7c15) >> 32);
+  }
   std::size_t first_slot_of(std::uint64_t value) const {
-    // Multiplicative hashing: the lower bits of a shortened hash are not enough on their own.
-    const std::uint64_t mixed = value * 0x9e3779b97f4a7c15;
-    return static_cast<std::size_t>(mixed >> 32) & (slots_.size() - 1);
+    return mixed(value) & (slots_.size() - 1);
   }
 
   // Where the value is, or the free slot where it would be.

@@ -436,6 +436,9 @@ TEST(HyperLogLog, HashesWithoutPositionArePublicAsNone) {
   const HyperLogLog two = of({0, 1});
   EXPECT_EQ(two.cardinality(), 2);
   EXPECT_EQ(hex(public_bytes_of(two)), "118C40");
+  HyperLogLog three = of({1, 7});
+  three.merge_stored(bytes_of(two));
+  EXPECT_EQ(three, of({0, 1, 7}));
   const HyperLogLog many = of({0, 1, 2}, {4, 4, 0, true});
   EXPECT_FALSE(many.is_exact());
   EXPECT_EQ(many.cardinality(), 0);
