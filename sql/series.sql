@@ -15,6 +15,21 @@ CREATE OR REPLACE FUNCTION vigil.cell_stats(cell vigil.cell, measure text DEFAUL
 COMMENT ON FUNCTION vigil.cell_stats(vigil.cell, text) IS
   'The numbers of a cell at once; measure is duration or value, another: SQLSTATE 22023.';
 
+CREATE OR REPLACE FUNCTION vigil.cell_merge_stats(state vigil.cell, cell vigil.cell, measure text) RETURNS vigil.cell
+  LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_cell_merge_stats';
+COMMENT ON FUNCTION vigil.cell_merge_stats(vigil.cell, vigil.cell, text) IS 'Step of vigil.stats_agg.';
+
+CREATE OR REPLACE FUNCTION vigil.cell_merged_stats(state vigil.cell) RETURNS vigil.cell_stats
+  LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'vigil_cell_merged_stats';
+COMMENT ON FUNCTION vigil.cell_merged_stats(vigil.cell) IS 'Result of vigil.stats_agg.';
+
+CREATE OR REPLACE AGGREGATE vigil.stats_agg(cell vigil.cell, measure text) (
+  SFUNC = vigil.cell_merge_stats, STYPE = vigil.cell, FINALFUNC = vigil.cell_merged_stats,
+  COMBINEFUNC = vigil.cell_merge_measures, SSPACE = 1024, PARALLEL = SAFE
+);
+COMMENT ON AGGREGATE vigil.stats_agg(vigil.cell, text) IS
+  'vigil.cell_stats of the union of cells, faster than of vigil.measures_agg: what the numbers do not need is not merged. measure is duration or value, the same for all cells; another: SQLSTATE 22023.';
+
 CREATE OR REPLACE FUNCTION vigil.window_stats(
     module uuid, starts_at timestamptz, ends_at timestamptz, event_type text DEFAULT NULL,
     subject text DEFAULT NULL, version_id uuid DEFAULT NULL, measure text DEFAULT 'duration')
@@ -36,7 +51,7 @@ BEGIN
          (t.stats).mean, (t.stats).p50, (t.stats).p95, (t.stats).p99, (t.stats).max,
          coalesce((t.stats).sites, 0), coalesce((t.stats).sessions, 0), coalesce((t.stats).users, 0),
          coalesce((t.stats).estimated_events, 0), coalesce((t.stats).estimated_failures, 0)
-  FROM (SELECT vigil.cell_stats(vigil.measures_agg(w.cell), measure) AS stats,
+  FROM (SELECT vigil.stats_agg(w.cell, measure) AS stats,
                sum(vigil.cell_count(w.cell)) FILTER (WHERE w.event_type = 'error') AS errors
         FROM vigil.window_cells(module, starts_at, ends_at) w
         WHERE (window_stats.event_type IS NULL OR w.event_type = window_stats.event_type)
@@ -49,7 +64,7 @@ COMMENT ON FUNCTION vigil.window_stats(uuid, timestamptz, timestamptz, text, tex
 CREATE OR REPLACE FUNCTION vigil.series_buckets(
     starts_at timestamptz, ends_at timestamptz, step interval, zone text)
   RETURNS TABLE (bucket timestamptz, bucket_end timestamptz)
-  LANGUAGE sql STABLE STRICT ROWS 1000
+  LANGUAGE sql STABLE ROWS 1000
 AS $$
   SELECT n.bucket, n.bucket_end
   -- Half a step finds every bucket, also the shorter ones where clocks change.
@@ -80,8 +95,8 @@ DECLARE
   ends timestamptz[];
   first timestamptz;
   last timestamptz;
-  level text;
-  marked timestamptz[];     -- hours
+  level vigil.resolution;      -- null where no cells fit
+  marked timestamptz[] := '{}';
 BEGIN
   zone := coalesce(zone, module_zone);
   IF (isfinite(starts_at) AND isfinite(ends_at) AND starts_at < ends_at) IS NOT TRUE THEN
@@ -99,56 +114,50 @@ BEGIN
   FROM vigil.series_buckets(starts_at, ends_at, step, zone) b;
 
   -- The longest cells of which every bucket is made.
-  SELECT CASE
-    WHEN zone = module_zone AND bool_and(b = date_trunc('day', b, module_zone)) THEN 'day'
-    WHEN bool_and(b = date_trunc('hour', b, 'UTC')) THEN 'hour'
-    WHEN bool_and(b = date_trunc('minute', b)) AND first >= (SELECT s.minute_floor FROM vigil.rollup_state s) THEN 'minute'
-    ELSE 'none' END INTO level
-  FROM unnest(starts || last) AS b;
+  IF zone = module_zone AND NOT EXISTS (SELECT FROM unnest(starts || last) AS b WHERE b <> date_trunc('day', b, zone)) THEN
+    level := 'day';
+  ELSIF NOT EXISTS (SELECT FROM unnest(starts || last) AS b WHERE b <> date_bin('1 hour', b, 'epoch')) THEN
+    level := 'hour';
+  ELSIF first >= (SELECT s.minute_floor FROM vigil.rollup_state s)
+        AND NOT EXISTS (SELECT FROM unnest(starts || last) AS b WHERE b <> date_bin('1 minute', b, 'epoch')) THEN
+    level := 'minute';
+  END IF;
   -- Looked for once, not for each cell.
-  IF level = 'hour' THEN
-    marked := ARRAY(SELECT DISTINCT date_trunc('hour', d.minute, 'UTC') FROM vigil.dirty d
+  IF level IS NOT NULL THEN
+    marked := ARRAY(SELECT DISTINCT CASE level WHEN 'day' THEN date_trunc('day', d.minute, zone)
+                                    WHEN 'hour' THEN date_bin('1 hour', d.minute, 'epoch') ELSE d.minute END
+                    FROM vigil.dirty d
                     WHERE d.module_id = module AND d.minute >= first AND d.minute < last);
   END IF;
 
+  -- Cells are stored in the order of buckets: walked by the key for each, they need not be sorted.
   RETURN QUERY
-  WITH buckets AS MATERIALIZED (
-    SELECT b.bucket, b.bucket_end FROM unnest(starts, ends) AS b (bucket, bucket_end)),
-  cells AS (
-    SELECT vigil.time_bucket(step, d.bucket, zone) AS bucket, d.version_id, d.event_type, d.subject, d.cell
-    FROM vigil.days d
-    WHERE level = 'day' AND d.module_id = module AND d.bucket >= first AND d.bucket < last
-    UNION ALL
-    SELECT vigil.time_bucket(step, h.bucket, zone), h.version_id, h.event_type, h.subject, h.cell
-    FROM vigil.cells_hour h
-    WHERE level = 'hour' AND h.module_id = module AND h.bucket >= first AND h.bucket < last AND h.bucket <> ALL (marked)
-    UNION ALL
-    SELECT vigil.time_bucket(step, k.hour, zone), l.version_id, l.event_type, l.subject, l.cell
-    FROM unnest(marked) AS k (hour), LATERAL vigil.live_hour(module, k.hour) l
-    WHERE level = 'hour'
-    UNION ALL
-    SELECT vigil.time_bucket(step, m.bucket, zone), m.version_id, m.event_type, m.subject, m.cell
-    FROM vigil.minutes m
-    WHERE level = 'minute' AND m.module_id = module AND m.bucket >= first AND m.bucket < last
-    UNION ALL
-    SELECT b.bucket, w.version_id, w.event_type, w.subject, w.cell
-    FROM buckets b, LATERAL vigil.window_cells(module, b.bucket, b.bucket_end) w
-    WHERE level = 'none'),
-  merged AS (
-    SELECT c.bucket, vigil.cell_stats(vigil.measures_agg(c.cell), measure) AS stats,
-           sum(vigil.cell_count(c.cell)) FILTER (WHERE c.event_type = 'error') AS errors
-    FROM cells c
-    WHERE (series.event_type IS NULL OR c.event_type = series.event_type)
-      AND (series.subject IS NULL OR c.subject = series.subject)
-      AND (series.version_id IS NULL OR c.version_id = series.version_id)
-    GROUP BY c.bucket)
   SELECT b.bucket, coalesce((m.stats).events, 0), coalesce(m.errors, 0)::bigint, coalesce((m.stats).failures, 0),
          coalesce((m.stats).events, 0) / CASE WHEN b.bucket < now()
            THEN extract(epoch FROM least(b.bucket_end, now()) - b.bucket)::double precision END,
          (m.stats).mean, (m.stats).p50, (m.stats).p95, (m.stats).p99, (m.stats).max,
          coalesce((m.stats).sites, 0), coalesce((m.stats).sessions, 0), coalesce((m.stats).users, 0),
          coalesce((m.stats).estimated_events, 0), coalesce((m.stats).estimated_failures, 0)
-  FROM buckets b LEFT JOIN merged m ON m.bucket = b.bucket
+  FROM unnest(starts, ends) AS b (bucket, bucket_end), LATERAL (
+    SELECT vigil.stats_agg(c.cell, measure) AS stats,
+           sum(vigil.cell_count(c.cell)) FILTER (WHERE c.event_type = 'error') AS errors
+    FROM (SELECT c.version_id, c.event_type, c.subject, c.cell
+          FROM vigil.cells c
+          WHERE c.resolution = level AND c.module_id = module AND c.bucket >= b.bucket AND c.bucket < b.bucket_end
+            AND c.bucket <> ALL (marked)
+          UNION ALL
+          SELECT w.version_id, w.event_type, w.subject, w.cell
+          FROM (SELECT k.starts_at, CASE level WHEN 'day' THEN vigil.day_after(k.starts_at, zone)
+                                    WHEN 'hour' THEN k.starts_at + interval '1 hour' ELSE k.starts_at + interval '1 minute' END AS ends_at
+                FROM unnest(marked) AS k (starts_at)
+                WHERE k.starts_at >= b.bucket AND k.starts_at < b.bucket_end
+                UNION ALL
+                SELECT b.bucket, b.bucket_end WHERE level IS NULL) k,
+               LATERAL vigil.window_cells(module, k.starts_at, k.ends_at) w
+          WHERE level IS NULL OR marked <> '{}') c
+    WHERE (series.event_type IS NULL OR c.event_type = series.event_type)
+      AND (series.subject IS NULL OR c.subject = series.subject)
+      AND (series.version_id IS NULL OR c.version_id = series.version_id)) m
   ORDER BY b.bucket;
 END $$;
 COMMENT ON FUNCTION vigil.series(uuid, timestamptz, timestamptz, interval, text, text, uuid, text, text) IS

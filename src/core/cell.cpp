@@ -241,23 +241,26 @@ void Cell::merge(const Cell& other) {
   breakdowns.merge(other.breakdowns);
 }
 
-bool Cell::merge_measures(ByteReader& in) {
+bool Cell::merge_measures(ByteReader& in, Distribution only) {
   const Totals totals = head_of(in);
   if (totals.count == 0) return false;
   Totals::merge(totals);
-  for (Histogram* distribution : {&duration, &value}) distribution->merge_stored(sketch_bytes(in));
+  for (const Distribution distribution : {&Cell::duration, &Cell::value}) {
+    const auto bytes = sketch_bytes(in);
+    if (only == nullptr || only == distribution) (this->*distribution).merge_stored(bytes);
+  }
   for (HyperLogLog* set : {&sites, &sessions, &users}) set->merge_stored(sketch_bytes(in));
   return true;
 }
 
-void Cell::merge_measures(std::span<const std::uint8_t> bytes) {
+void Cell::merge_measures(std::span<const std::uint8_t> bytes, Distribution only) {
   ByteReader in(bytes, kType);
-  merge_measures(in);
+  merge_measures(in, only);
 }
 
 void Cell::merge_stored(std::span<const std::uint8_t> bytes) {
   ByteReader in(bytes, kType);
-  if (!merge_measures(in)) return;
+  if (!merge_measures(in, nullptr)) return;
   breakdowns.read(in);
   in.finish();
 }

@@ -111,8 +111,10 @@ class Cell : public Totals {
   // may have been added.
   void merge_stored(std::span<const std::uint8_t> bytes);
 
-  // The same without the breakdowns.
-  void merge_measures(std::span<const std::uint8_t> bytes);
+  using Distribution = Histogram Cell::*;
+
+  // The same without the breakdowns, and, where one is given, with that distribution alone.
+  void merge_measures(std::span<const std::uint8_t> bytes, Distribution only = nullptr);
 
   // Bounds every breakdown; the last step of an aggregate, never in between.
   void fold(std::size_t limit) { breakdowns.fold(limit); }
@@ -134,7 +136,7 @@ class Cell : public Totals {
 
  private:
   // Merges what stands before the breakdowns; false when the cell is empty, and so all was read.
-  bool merge_measures(ByteReader& in);
+  bool merge_measures(ByteReader& in, Distribution only);
 };
 
 }  // namespace vigil

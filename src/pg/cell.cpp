@@ -83,9 +83,9 @@ const HyperLogLog& uniques_named(const Cell& cell, std::string_view name) {
               "It is one of sites, sessions, users.");
 }
 
-const Histogram& distribution_named(const Cell& cell, std::string_view name) {
-  if (name == "duration") return cell.duration;
-  if (name == "value") return cell.value;
+Cell::Distribution distribution_named(std::string_view name) {
+  if (name == "duration") return &Cell::duration;
+  if (name == "value") return &Cell::value;
   throw Error(Code::kInvalidArgument, "unknown distribution \"" + std::string(name) + "\"", {},
               "It is one of duration, value.");
 }
@@ -120,6 +120,52 @@ double cell_weight(const Totals& cell, std::string_view name) {
   if (name == "failures") return cell.weight_of_failures();
   throw Error(Code::kInvalidArgument, "unknown count \"" + std::string(name) + "\"", {},
               "It is one of count, successes, failures.");
+}
+
+// All that a chart shows of a cell, in one row.
+Datum stats_row(FunctionCallInfo fcinfo, const Cell& cell, const Histogram& measure) {
+  constexpr double kFractions[] = {0.5, 0.95, 0.99};
+  double percentiles[3] = {};
+  const bool empty = !measure.percentiles(kFractions, percentiles);
+  Datum values[] = {Int64GetDatum(as_bigint(cell.count)),
+                    Int64GetDatum(as_bigint(cell.failures)),
+                    Float8GetDatum(mean(measure).value_or(0)),
+                    Float8GetDatum(percentiles[0]),
+                    Float8GetDatum(percentiles[1]),
+                    Float8GetDatum(percentiles[2]),
+                    Float8GetDatum(measure.max().value_or(0)),
+                    distinct(cell.sites),
+                    distinct(cell.sessions),
+                    distinct(cell.users),
+                    Float8GetDatum(cell.weight()),
+                    Float8GetDatum(cell.weight_of_failures())};
+  bool nulls[std::size(values)] = {};
+  std::fill(nulls + 2, nulls + 7, empty);
+  return call([&] {
+    // A chart asks for hundreds of rows.
+    auto* row = static_cast<TupleDesc>(fcinfo->flinfo->fn_extra);
+    if (row == nullptr) {
+      const MemoryContext before = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+      if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE ||
+          row->natts != static_cast<int>(std::size(values)))
+        elog(ERROR, "return type must be a row of %zu columns", std::size(values));
+      fcinfo->flinfo->fn_extra = BlessTupleDesc(row);
+      MemoryContextSwitchTo(before);
+    }
+    return HeapTupleGetDatum(heap_form_tuple(row, values, nulls));
+  });
+}
+
+// Cells without their breakdowns, and with one distribution if it is given.
+void merge_measures(Cell& into, Datum cell, Cell::Distribution only) {
+  if (auto* other = Expanded<Cell>::of(cell)) {
+    ContextResource resource(CurrentMemoryContext);
+    Bytes bytes(&resource);
+    other->value().write_measures(bytes);
+    into.merge_measures(bytes, only);
+  } else {
+    into.merge_measures(byte_view(cell), only);
+  }
 }
 
 }  // namespace
@@ -158,14 +204,7 @@ Datum vigil_cell_merge_measures(PG_FUNCTION_ARGS) {
   return entry([&] {
     auto& state = state_argument<Cell>(fcinfo);
     if (PG_ARGISNULL(1)) return state.datum();
-    if (auto* other = Expanded<Cell>::of(PG_GETARG_DATUM(1))) {
-      ContextResource resource(CurrentMemoryContext);
-      Bytes bytes(&resource);
-      other->value().write_measures(bytes);
-      state.value().merge_measures(bytes);
-    } else {
-      state.value().merge_measures(byte_view(PG_GETARG_DATUM(1)));
-    }
+    merge_measures(state.value(), PG_GETARG_DATUM(1), nullptr);
     return state.datum();
   });
 }
@@ -244,7 +283,7 @@ PG_FUNCTION_INFO_V1(vigil_cell_distribution);
 Datum vigil_cell_distribution(PG_FUNCTION_ARGS) {
   return entry([&] {
     const Reading<Cell> cell(PG_GETARG_DATUM(0));
-    return flat_datum(distribution_named(*cell, text_view(PG_GETARG_DATUM(1))));
+    return flat_datum((*cell).*distribution_named(text_view(PG_GETARG_DATUM(1))));
   });
 }
 
@@ -256,42 +295,34 @@ Datum vigil_cell_uniques(PG_FUNCTION_ARGS) {
   });
 }
 
-// All that a chart shows of a cell, in one row.
 PG_FUNCTION_INFO_V1(vigil_cell_stats);
 Datum vigil_cell_stats(PG_FUNCTION_ARGS) {
   return entry([&] {
     const Reading<Cell> cell(PG_GETARG_DATUM(0));
-    const Histogram& measure = distribution_named(*cell, text_view(PG_GETARG_DATUM(1)));
-    constexpr double kFractions[] = {0.5, 0.95, 0.99};
-    double percentiles[3] = {};
-    const bool empty = !measure.percentiles(kFractions, percentiles);
-    Datum values[] = {Int64GetDatum(as_bigint(cell->count)),
-                      Int64GetDatum(as_bigint(cell->failures)),
-                      Float8GetDatum(mean(measure).value_or(0)),
-                      Float8GetDatum(percentiles[0]),
-                      Float8GetDatum(percentiles[1]),
-                      Float8GetDatum(percentiles[2]),
-                      Float8GetDatum(measure.max().value_or(0)),
-                      distinct(cell->sites),
-                      distinct(cell->sessions),
-                      distinct(cell->users),
-                      Float8GetDatum(cell->weight()),
-                      Float8GetDatum(cell->weight_of_failures())};
-    bool nulls[std::size(values)] = {};
-    std::fill(nulls + 2, nulls + 7, empty);
-    return call([&] {
-      // A chart asks for hundreds of rows.
-      auto* row = static_cast<TupleDesc>(fcinfo->flinfo->fn_extra);
-      if (row == nullptr) {
-        const MemoryContext before = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
-        if (get_call_result_type(fcinfo, nullptr, &row) != TYPEFUNC_COMPOSITE ||
-            row->natts != static_cast<int>(std::size(values)))
-          elog(ERROR, "return type must be a row of %zu columns", std::size(values));
-        fcinfo->flinfo->fn_extra = BlessTupleDesc(row);
-        MemoryContextSwitchTo(before);
-      }
-      return HeapTupleGetDatum(heap_form_tuple(row, values, nulls));
-    });
+    const auto measure = distribution_named(text_view(PG_GETARG_DATUM(1)));
+    return stats_row(fcinfo, *cell, (*cell).*measure);
+  });
+}
+
+// The step of an aggregate that merges what the numbers of one measure take.
+PG_FUNCTION_INFO_V1(vigil_cell_merge_stats);
+Datum vigil_cell_merge_stats(PG_FUNCTION_ARGS) {
+  if (PG_ARGISNULL(0) && (PG_ARGISNULL(1) || PG_ARGISNULL(2))) PG_RETURN_NULL();
+  return entry([&] {
+    auto& state = state_argument<Cell>(fcinfo);
+    if (PG_ARGISNULL(1) || PG_ARGISNULL(2)) return state.datum();
+    const auto measure = distribution_named(text_view(PG_GETARG_DATUM(2)));
+    merge_measures(state.value(), PG_GETARG_DATUM(1), measure);
+    return state.datum();
+  });
+}
+
+// Its end: the state has one distribution.
+PG_FUNCTION_INFO_V1(vigil_cell_merged_stats);
+Datum vigil_cell_merged_stats(PG_FUNCTION_ARGS) {
+  return entry([&] {
+    const Reading<Cell> cell(PG_GETARG_DATUM(0));
+    return stats_row(fcinfo, *cell, cell->value.count() > 0 ? cell->value : cell->duration);
   });
 }
 

@@ -1,7 +1,7 @@
 -- Reading functions: numbers of windows and series equal what plain SQL says of the raw rows, marked or rolled up.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(45);
+SELECT plan(49);
 UPDATE vigil.partition_policy SET past = '400 days';
 SELECT count(*) FROM vigil.maintain_partitions() \g /dev/null
 
@@ -88,6 +88,12 @@ SELECT throws_ok($$SELECT vigil.window_stats('11111111-1111-4111-8111-1111111111
 
 SELECT is((SELECT vigil.cell_stats(vigil.measures_agg(cell), 'duration') FROM vigil.cells_day), (SELECT vigil.cell_stats(vigil.merge_agg(cell), 'duration') FROM vigil.cells_day), 'S0-70: without breakdowns the numbers are the same');
 SELECT is((SELECT vigil.cell_breakdown(vigil.measures_agg(cell), 'names') FROM vigil.cells_day), '{}', 'S0-70: and the breakdowns gone');
+
+SELECT is((SELECT vigil.stats_agg(cell, m) FROM vigil.cells_day), (SELECT vigil.cell_stats(vigil.merge_agg(cell), m) FROM vigil.cells_day), 'S0-70: numbers of merged cells, ' || m)
+FROM unnest(ARRAY['duration', 'value']) AS m;
+SELECT is((SELECT vigil.stats_agg(cell, 'value')::text FROM (SELECT NULL::vigil.cell UNION ALL (SELECT cell FROM vigil.cells_day WHERE vigil.cell_count(cell) > 3 ORDER BY bucket LIMIT 1)) c),
+  (SELECT vigil.cell_stats(cell, 'value')::text FROM vigil.cells_day WHERE vigil.cell_count(cell) > 3 ORDER BY bucket LIMIT 1), 'S0-70: a null is no cell');
+SELECT throws_ok($$SELECT vigil.stats_agg(cell, 'weight') FROM vigil.cells_day$$, '22023', NULL, 'S0-70: an unknown measure is refused');
 
 SELECT * FROM finish();
 ROLLBACK;

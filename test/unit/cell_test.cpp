@@ -318,13 +318,19 @@ TEST(Stored, TotalsAreReadAlone) {
 
 TEST(Stored, MeasuresMergeWithoutNames) {
   Cell merged(heap());
+  Cell durations(heap());
   Cell whole(heap());
   for (const unsigned seed : {1u, 2u, 3u}) {
     const Bytes bytes = bytes_of(cell_of(sampled_facts(seed == 2 ? 0 : 700, seed)));
     merged.merge_measures(bytes);
+    durations.merge_measures(bytes, &Cell::duration);
     whole.merge_stored(bytes);
   }
   EXPECT_EQ(merged.breakdowns.size(), 0u);
+  EXPECT_GT(merged.value.count(), 0u);
+  EXPECT_EQ(durations.value.count(), 0u);
+  EXPECT_EQ(durations.duration, merged.duration);
+  EXPECT_EQ(durations.sessions, merged.sessions);
   whole.breakdowns = Breakdowns(heap());
   EXPECT_EQ(bytes_of(merged), bytes_of(whole));
 }
