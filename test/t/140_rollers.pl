@@ -63,6 +63,18 @@ all_done('design 6: those that come after them do the rest');
 has_rollers(2, 'design 9: rollers that were ended are replaced');
 same_as_raw($node, $db, 'design 6 after rollers were ended');
 
+# --- A cell that is wrong -------------------------------------------------------------------------
+
+$node->safe_psql($db, q{UPDATE vigil.cells_hour SET subject = 'wrong' WHERE (module_id, bucket) = (SELECT module_id, min(bucket) FROM vigil.cells_hour
+	GROUP BY 1 LIMIT 1)});
+my $warning = qr/WARNING:  cells of module \S+ in the hour of .* UTC are not what its facts make: 4 differ/;
+unlike(slurp_file($node->logfile), $warning, 'design 6: before the verifier comes, nobody knows');
+$node->safe_psql($db, q{SELECT vigil.alter_job('verify_rollups', '1 second')});
+ok($node->poll_query_until($db, 'SELECT count(*) > 0 FROM vigil.rollup_differences'), 'design 6: the verifier finds it');
+like(slurp_file($node->logfile), $warning, 'design 6: and warns');
+all_done('design 6: and the rollers make it anew');
+same_as_raw($node, $db, 'design 6 after a cell was wrong');
+
 # --- Settings -------------------------------------------------------------------------------------
 
 $node->safe_psql($db, "SELECT vigil.pause_job('rollup')");
