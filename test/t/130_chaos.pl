@@ -640,6 +640,8 @@ if (!@differences)
 		'design 9: every job goes on');
 	is(one('SELECT hours > 0, differences, (SELECT count(*) FROM vigil.rollup_differences) FROM vigil.verify_state'), 't|0|0',
 		'issue 5: the verifier was at work and found nothing');
+	is(one(q{SELECT count(*) FROM vigil.job_history WHERE sqlstate = '40P01' AND job NOT IN ('maintain_partitions', 'replay_quarantine', 'expire')}), 0,
+		'design 6: no deadlock but of jobs that look at bounds of partitions');
 	ok($node->poll_query_until($db, 'SELECT count(*) > 0 FROM vigil.retired_partitions WHERE finished_at IS NOT NULL'),
 		'design 5: partitions were retired');
 	$node->command_ok([ 'pg_amcheck', '--install-missing', '--heapallindexed', '--schema', 'vigil', $db ], 'no table or index is damaged');
