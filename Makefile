@@ -9,10 +9,10 @@ OBJS = $(patsubst %.cpp,%.o,$(wildcard src/core/*.cpp src/pg/*.cpp src/worker/*.
 
 # What runs once (types, tables) and what can run again (functions, views), each in install order.
 SQL_ONCE = $(addprefix sql/once/, schema.sql uuid.sql histogram.sql hyperloglog.sql exact_sum.sql \
-	topk.sql counter.sql cell.sql settings.sql capture.sql rate_limit.sql quota.sql facts.sql partition.sql kept_error.sql managed_table.sql rollup.sql late.sql series.sql fingerprint.sql error_group.sql error_priority.sql grouping.sql baseline.sql alert.sql \
+	topk.sql counter.sql cell.sql settings.sql capture.sql rate_limit.sql quota.sql facts.sql partition.sql kept_error.sql managed_table.sql rollup.sql late.sql expire.sql series.sql fingerprint.sql error_group.sql error_priority.sql grouping.sql baseline.sql alert.sql \
 	delivery.sql job.sql verify.sql log_template.sql doctor.sql)
 SQL_AGAIN = $(addprefix sql/, settings.sql uuid.sql ip.sql sample.sql rate_limit.sql quota.sql time_bucket.sql stack.sql fingerprint.sql message_template.sql log_template.sql histogram.sql \
-	hyperloglog.sql exact_sum.sql topk.sql counter.sql cell.sql partition.sql kept_error.sql retention.sql managed_table.sql partition_forecast.sql dirty.sql rollup.sql series.sql verify.sql backfill.sql ingest.sql quarantine.sql late.sql \
+	hyperloglog.sql exact_sum.sql topk.sql counter.sql cell.sql partition.sql kept_error.sql retention.sql managed_table.sql partition_forecast.sql dirty.sql rollup.sql series.sql verify.sql backfill.sql expire.sql ingest.sql quarantine.sql late.sql \
 	analytics.sql release.sql error_group.sql error_ignore.sql error_merge.sql error_priority.sql \
 	grouping.sql baseline.sql alert.sql delivery.sql cron.sql job.sql capture.sql doctor.sql security.sql dump.sql)
 

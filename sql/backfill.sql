@@ -8,7 +8,7 @@ AS $$
     SELECT h.hour, h.hour >= (SELECT s.minute_floor FROM vigil.rollup_state s) AS has_minutes
     FROM generate_series(date_trunc('hour', starts_at, 'UTC'), ends_at - interval '1 microsecond', '1 hour') AS h (hour)
     -- What cannot be counted again stays as it is.
-    WHERE vigil.has_facts(h.hour, h.hour + interval '1 hour')),
+    WHERE vigil.has_facts(h.hour, h.hour + interval '1 hour') AND h.hour >= vigil.final_until(module)),
   marked AS (
     -- An hour without minute cells is read as a whole. Its last minute is of another day where clocks are half an hour off.
     INSERT INTO vigil.dirty (module_id, minute)

@@ -325,11 +325,12 @@ AS $$
                 WHEN EXISTS (SELECT FROM vigil.retired_partitions r WHERE r.starts_at <= w.created_at AND r.ends_at > w.created_at)
                   THEN CASE WHEN y.late IS DISTINCT FROM 'count' THEN 'facts of their time were retired'
                             WHEN w.created_at <@ times.late THEN 'facts of their time were retired, and they were not counted yet'
+                            WHEN w.created_at < s.hour_floor + interval '4 days' THEN 'hour cells of their time have expired'
                             ELSE 'they are counted when what was retired of their time has been dropped or archived' END
                 WHEN w.created_at < now() - y.past THEN 'they are older than the policy makes partitions for'
                 WHEN w.created_at > now() + y.ahead THEN 'they lie further in the future than the policy makes partitions for'
                 ELSE 'their partition is missing' END AS cause
-    FROM waiting w LEFT JOIN vigil.partition_policy y ON y.parent = w.fact, vigil.late_times() AS times (late))
+    FROM waiting w LEFT JOIN vigil.partition_policy y ON y.parent = w.fact, vigil.late_times() AS times (late), vigil.rollup_state s)
   SELECT CASE WHEN j.cause ~ '^their' THEN 'warning' ELSE 'info' END, j.fact,
          format('%s %s from %s to %s wait in quarantine: %s', CASE WHEN count(*) < 10000 THEN count(*)::text ELSE 'at least 10000' END, j.fact,
                 date_trunc('second', min(j.created_at)), date_trunc('second', max(j.created_at)), j.cause),

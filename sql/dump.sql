@@ -40,6 +40,7 @@ SELECT pg_catalog.pg_extension_config_dump('vigil.cells_minute', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.cells_hour', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.cells_day', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.late_cells', '');
+SELECT pg_catalog.pg_extension_config_dump('vigil.cell_policy', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.rollup_state', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.rollup_turns', '');
 SELECT pg_catalog.pg_extension_config_dump('vigil.rollup_differences', '');

@@ -28,14 +28,14 @@ CREATE OR REPLACE FUNCTION vigil.late_times() RETURNS tstzmultirange
   LANGUAGE sql STABLE SET search_path = pg_catalog, vigil, pg_temp
 AS $$
   SELECT coalesce(range_agg(tstzrange(t.starts_at, t.ends_at)) FILTER (WHERE t.gone), '{}')
-         * tstzmultirange(tstzrange(NULL, (SELECT s.minute_floor FROM vigil.rollup_state s)))
+         * (SELECT tstzmultirange(tstzrange(s.hour_floor + interval '4 days', s.minute_floor)) FROM vigil.rollup_state s)
          - coalesce(range_agg(tstzrange(t.starts_at, t.ends_at)) FILTER (WHERE NOT t.gone), '{}')
   FROM (SELECT r.starts_at, r.ends_at, r.finished_at IS NOT NULL AS gone FROM vigil.retired_partitions r
         UNION ALL
         SELECT p.starts_at, p.ends_at, false FROM vigil.partitions p) t
 $$;
 COMMENT ON FUNCTION vigil.late_times() IS
-  'Times whose facts were retired and then dropped or archived, and whose minute cells are gone: a fact of them is counted as late.';
+  'Times whose facts were retired and then dropped or archived, and whose minute cells are gone while hour cells are here: a fact of them is counted as late.';
 
 CREATE OR REPLACE FUNCTION vigil.count_late_facts(max_rows integer DEFAULT 10000) RETURNS bigint
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET jit = off
@@ -62,6 +62,7 @@ BEGIN
   END IF;
   -- As a roller: what stands in cells is written by one session at a time, and is seen as the last has left it.
   LOCK TABLE vigil.rollup_state IN ROW SHARE MODE;
+  times := times * (SELECT tstzmultirange(tstzrange(s.hour_floor + interval '4 days', NULL)) FROM vigil.rollup_state s);
   SELECT array_agg(m.module_id) INTO modules
   FROM (SELECT DISTINCT q.module_id
         FROM vigil.quarantine q JOIN vigil.partition_policy y ON y.parent = q.fact AND y.late = 'count'

@@ -124,7 +124,17 @@ DECLARE
   last_minute constant timestamptz := date_bin('1 minute', ends_at, 'epoch');
   first_hour constant timestamptz := date_bin('1 hour', starts_at + interval '1 hour' - interval '1 microsecond', 'epoch');
   last_hour constant timestamptz := date_bin('1 hour', ends_at, 'epoch');
+  last_day timestamptz;
 BEGIN
+  -- Whole days are all that is known where hours are gone.
+  IF starts_at < (SELECT s.hour_floor FROM vigil.rollup_state s) THEN
+    last_day := date_trunc('day', ends_at, vigil.time_zone_of(module));
+    RETURN QUERY SELECT d.version_id, d.event_type, d.subject, d.cell FROM vigil.live_days(module, starts_at, ends_at) d;
+    IF vigil.final_until(module) <= last_day AND last_day < ends_at THEN
+      RETURN QUERY SELECT * FROM vigil.window_cells(module, last_day, ends_at);
+    END IF;
+    RETURN;
+  END IF;
   IF first_minute >= last_minute THEN
     RETURN QUERY SELECT r.version_id, r.event_type, r.subject, r.cell
                  FROM vigil.raw_cells(module, starts_at, ends_at) r;
@@ -155,7 +165,7 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION vigil.window_cells(uuid, timestamptz, timestamptz) IS
-  'Cells that together hold exactly the facts of [starts_at, ends_at): hours inside, minutes at their sides, raw facts in the partial minutes. Merge them with vigil.merge_agg.';
+  'Cells that together hold exactly the facts of [starts_at, ends_at): hours inside, minutes at their sides, raw facts in the partial minutes. Of a time whose hour cells have expired, its whole days. Merge them with vigil.merge_agg.';
 
 CREATE OR REPLACE FUNCTION vigil.time_zone_of(module uuid) RETURNS text
   LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
@@ -166,6 +176,16 @@ CREATE OR REPLACE FUNCTION vigil.day_after(day timestamptz, time_zone text) RETU
   LANGUAGE sql STABLE PARALLEL SAFE
 AS $$ SELECT (day AT TIME ZONE time_zone + interval '1 day') AT TIME ZONE time_zone $$;
 COMMENT ON FUNCTION vigil.day_after(timestamptz, text) IS 'Start of the next day of a zone; 23 or 25 hours later where clocks change.';
+
+-- Four days of hours are kept below it. So whichever zone a module gets, the days there can be made anew, and none holds
+-- facts of both sides of this bound.
+CREATE OR REPLACE FUNCTION vigil.final_until(module uuid) RETURNS timestamptz
+  LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+  SELECT date_trunc('day', s.hour_floor + interval '4 days', vigil.time_zone_of(module)) FROM vigil.rollup_state s
+$$;
+COMMENT ON FUNCTION vigil.final_until(uuid) IS
+  'Day cells of a module that begin before this do not change any more, for their hour cells are gone or go next; -infinity while hour cells are kept for ever.';
 
 CREATE OR REPLACE FUNCTION vigil.live_day(module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, cell vigil.cell)
@@ -178,6 +198,35 @@ $$;
 COMMENT ON FUNCTION vigil.live_day(uuid, timestamptz, timestamptz) IS
   'Cells of one day of a module, merged from its hours, and from minutes where the day of its zone begins within an hour.';
 
+CREATE OR REPLACE FUNCTION vigil.live_days(module uuid, starts_at timestamptz, ends_at timestamptz)
+  RETURNS TABLE (version_id uuid, event_type text, subject text, bucket timestamptz, cell vigil.cell)
+  LANGUAGE plpgsql STABLE ROWS 20 COST 10
+  SET search_path = pg_catalog, vigil, pg_temp
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+  zone constant text := vigil.time_zone_of(module);
+  final constant timestamptz := vigil.final_until(module);
+BEGIN
+  RETURN QUERY
+  SELECT c.version_id, c.event_type, c.subject, c.bucket, c.cell
+  FROM vigil.cells_day c
+  WHERE c.module_id = module AND c.bucket >= starts_at AND c.bucket < ends_at
+    -- the last final day may end early
+    AND (vigil.day_after(c.bucket, zone) <= ends_at OR c.bucket < final AND final <= ends_at)
+    AND (c.bucket < final OR NOT EXISTS (SELECT FROM vigil.dirty d WHERE d.module_id = module AND d.minute >= date_trunc('minute', c.bucket)
+                                         AND d.minute < vigil.day_after(c.bucket, zone)))
+  UNION ALL
+  SELECT l.version_id, l.event_type, l.subject, marked.day, l.cell
+  FROM (SELECT DISTINCT date_trunc('day', d.minute, zone) AS day FROM vigil.dirty d
+        WHERE d.module_id = module AND d.minute >= greatest(starts_at, final) AND d.minute < date_trunc('day', ends_at, zone)) marked,
+       LATERAL vigil.live_day(module, marked.day, vigil.day_after(marked.day, zone)) l
+  WHERE marked.day >= starts_at;
+END $$;
+COMMENT ON FUNCTION vigil.live_days(uuid, timestamptz, timestamptz) IS
+  'Day cells of the whole days of a module within [starts_at, ends_at): stored ones for clean and final days, hours for marked days.';
+
 CREATE OR REPLACE VIEW vigil.minutes AS
 SELECT c.module_id, c.version_id, c.event_type, c.subject, c.bucket, c.cell
 FROM vigil.cells_minute c
@@ -188,7 +237,7 @@ FROM (SELECT DISTINCT d.module_id, d.minute FROM vigil.dirty d
       WHERE d.minute >= (SELECT s.minute_floor FROM vigil.rollup_state s)) marked,
      LATERAL vigil.raw_cells(marked.module_id, marked.minute, marked.minute + interval '1 minute') r;
 COMMENT ON VIEW vigil.minutes IS
-  'Minute cells of the last two days, never stale: marked minutes are computed from raw facts.';
+  'Minute cells, as long as they are kept, never stale: marked minutes are computed from raw facts.';
 
 CREATE OR REPLACE VIEW vigil.hours AS
 SELECT c.module_id, c.version_id, c.event_type, c.subject, c.bucket, c.cell
@@ -203,7 +252,8 @@ COMMENT ON VIEW vigil.hours IS 'Hour cells, never stale: hours with marked minut
 
 CREATE OR REPLACE VIEW vigil.days AS
 SELECT c.module_id, c.version_id, c.event_type, c.subject, c.bucket, z.time_zone,
-       (c.bucket AT TIME ZONE z.time_zone)::date AS day, c.cell
+       -- final days may begin at midnight of another zone
+       ((c.bucket + interval '12 hours') AT TIME ZONE z.time_zone)::date AS day, c.cell
 FROM vigil.cells_day c, LATERAL vigil.time_zone_of(c.module_id) AS z(time_zone)
 WHERE NOT EXISTS (SELECT FROM vigil.dirty d WHERE d.module_id = c.module_id
                   AND d.minute >= date_trunc('minute', c.bucket)
@@ -337,9 +387,9 @@ BEGIN
 
   INSERT INTO vigil.cells_day (module_id, resolution, bucket, version_id, event_type, subject, cell)
   SELECT t.module_id, 'day', t.day, d.version_id, d.event_type, d.subject, d.cell
-  FROM unnest(modules, days) AS t (module_id, day),
-       LATERAL vigil.live_day(t.module_id, t.day,
-                              vigil.day_after(t.day, vigil.time_zone_of(t.module_id))) d;
+  FROM unnest(modules, days) AS t (module_id, day), LATERAL vigil.time_zone_of(t.module_id) AS z (time_zone),
+       -- the first one after a change of the zone may begin later than at midnight
+       LATERAL vigil.live_day(t.module_id, t.day, vigil.day_after(date_trunc('day', t.day, z.time_zone), z.time_zone)) d;
 END $$;
 COMMENT ON FUNCTION vigil.roll_days(uuid[], timestamptz[]) IS 'Step of vigil.rollup(): writes the cells of days.';
 
@@ -386,6 +436,9 @@ BEGIN
   END IF;
   -- Rollers go together; what needs all of them to stand still takes EXCLUSIVE.
   LOCK TABLE vigil.rollup_state IN ROW SHARE MODE;
+  IF (SELECT isfinite(s.hour_floor) FROM vigil.rollup_state s) THEN
+    PERFORM vigil.drop_final_marks();
+  END IF;
   budget := CASE WHEN patience > interval '0' THEN interval '1.5 seconds' ELSE interval '1 minute' END;
 
   <<turn>>
@@ -483,6 +536,7 @@ AS $$
 DECLARE
   module constant uuid := coalesce(NEW.module_id, OLD.module_id);
   zone text;
+  first timestamptz;
   days timestamptz[];
 BEGIN
   -- The days of a dump come from the dump, and its hours may not be here yet; see vigil.being_restored().
@@ -492,12 +546,21 @@ BEGIN
   LOCK TABLE vigil.rollup_state IN ROW SHARE MODE;
   PERFORM pg_advisory_xact_lock(vigil.roller_lock(module));
   zone := vigil.time_zone_of(module);
-  SELECT array_agg(DISTINCT t.day) INTO days
-  FROM (SELECT date_trunc('day', c.bucket, zone) AS day FROM vigil.cells_hour c WHERE c.module_id = module
+  -- Where hours are gone days stay: all before the last that begins within two days after the floor, or would.
+  -- From there on hours are here, and where that day begins no other goes on.
+  SELECT coalesce((SELECT max(c.bucket) FROM vigil.cells_day c WHERE c.module_id = module
+                   AND c.bucket >= s.hour_floor AND c.bucket <= s.hour_floor + interval '2 days'),
+                  s.hour_floor + interval '2 days') INTO first
+  FROM vigil.rollup_state s;
+  SELECT array_agg(DISTINCT greatest(t.day, first)) INTO days
+  FROM (SELECT date_trunc('day', c.bucket, zone) AS day FROM vigil.cells_hour c WHERE c.module_id = module AND c.bucket >= first
         UNION
         SELECT date_trunc('day', c.bucket + interval '59 minutes', zone)
-        FROM vigil.cells_hour c WHERE c.module_id = module) t;
-  DELETE FROM vigil.cells_day c WHERE c.module_id = module;
+        FROM vigil.cells_hour c WHERE c.module_id = module AND c.bucket + interval '59 minutes' >= first) t;
+  DELETE FROM vigil.cells_day c WHERE c.module_id = module AND c.bucket >= first;
+  IF EXISTS (SELECT FROM vigil.cells_day c WHERE c.module_id = module) THEN
+    RAISE NOTICE 'days of module % before % stay as they are', module, first USING DETAIL = 'Their hour cells have expired.';
+  END IF;
   PERFORM vigil.roll_days(array_fill(module, ARRAY[coalesce(cardinality(days), 0)]), days);
   RETURN NULL;
 END $$;
@@ -505,48 +568,6 @@ COMMENT ON FUNCTION vigil.rebuild_days() IS 'Trigger: days begin at other times 
 
 CREATE OR REPLACE TRIGGER rebuild_days AFTER INSERT OR DELETE OR UPDATE OF time_zone, module_id ON vigil.modules
   FOR EACH ROW EXECUTE FUNCTION vigil.rebuild_days();
-
-CREATE OR REPLACE FUNCTION vigil.expire() RETURNS bigint
-  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
-AS $$
-DECLARE
-  floor timestamptz := date_trunc('hour', now() - interval '2 days', 'UTC');
-  removed bigint;
-  total bigint := 0;
-BEGIN
-  -- A floor that is raised now would be lowered again by the one in the dump.
-  IF vigil.being_restored() THEN
-    RETURN 0;
-  END IF;
-  -- No roller is at work that has read the old floor.
-  LOCK TABLE vigil.rollup_state IN EXCLUSIVE MODE;
-  UPDATE vigil.rollup_state SET minute_floor = floor WHERE minute_floor < floor;
-  DELETE FROM vigil.cells_minute WHERE bucket < (SELECT minute_floor FROM vigil.rollup_state);
-  GET DIAGNOSTICS removed = ROW_COUNT;
-  total := total + removed;
-  DELETE FROM vigil.received_ids WHERE received_at < now() - interval '7 days';
-  GET DIAGNOSTICS removed = ROW_COUNT;
-  total := total + removed;
-  DELETE FROM vigil.rejected WHERE received_at < now() - interval '30 days';
-  GET DIAGNOSTICS removed = ROW_COUNT;
-  total := total + removed;
-  DELETE FROM vigil.rollup_differences WHERE found_at < now() - interval '90 days';
-  GET DIAGNOSTICS removed = ROW_COUNT;
-  total := total + removed;
-  WITH old AS (
-    DELETE FROM vigil.rollup_turns t WHERE t.started_at < now() - interval '1 day'
-    RETURNING t.minutes, t.facts_read, t.facts_counted),
-  summed AS (
-    SELECT count(*) AS turns, sum(o.minutes) AS minutes, sum(o.facts_read) AS facts_read, sum(o.facts_counted) AS facts_counted
-    FROM old o)
-  UPDATE vigil.rollup_state s
-  SET turns = s.turns + n.turns, minutes = s.minutes + n.minutes, facts_read = s.facts_read + n.facts_read,
-      facts_counted = s.facts_counted + n.facts_counted
-  FROM summed n WHERE n.turns > 0;
-  RETURN total;
-END $$;
-COMMENT ON FUNCTION vigil.expire() IS
-  'Deletes what is kept for a while only: minute cells (2 days), client ids (7 days), rejected items (30 days), found differences (90 days); returns the number of rows.';
 
 CREATE OR REPLACE VIEW vigil.rollup_lag AS
 SELECT count(*) AS marked_minutes,

@@ -26,7 +26,7 @@ DECLARE
   facts bigint;
 BEGIN
   IF EXISTS (SELECT FROM vigil.dirty d WHERE d.module_id = module AND d.minute >= hour AND d.minute < last)
-    OR NOT vigil.has_facts(hour, last)
+    OR NOT vigil.has_facts(hour, last) OR hour < vigil.final_until(module)
   THEN
     RETURN;
   END IF;
@@ -75,7 +75,7 @@ BEGIN
   END IF;
 END $$;
 COMMENT ON FUNCTION vigil.cell_differences(uuid, timestamptz, bigint) IS
-  'Cells of an hour of a module that are not what they should be: minutes against raw facts, the hour against its minutes or raw facts, and its day against its hours. Nothing while a minute of it is marked, or when its facts are not all here. Of an hour with more than most_facts facts only some minutes, by chance, are compared with facts, and none when its minute cells are gone.';
+  'Cells of an hour of a module that are not what they should be: minutes against raw facts, the hour against its minutes or raw facts, and its day against its hours. Nothing while a minute of it is marked, or when its facts are not all here, or its hour cells have expired. Of an hour with more than most_facts facts only some minutes, by chance, are compared with facts, and none when its minute cells are gone.';
 
 CREATE OR REPLACE FUNCTION vigil.verify_hour(module uuid, hour timestamptz) RETURNS bigint
   LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, vigil, pg_temp

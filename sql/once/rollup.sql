@@ -42,13 +42,14 @@ COMMENT ON COLUMN vigil.cells.version_id IS 'Release; null = facts without one.'
 COMMENT ON COLUMN vigil.cells.event_type IS 'Type of the events; error for rows of vigil.errors.';
 COMMENT ON COLUMN vigil.cells.subject IS 'Subject of the events; the fingerprint for rows of vigil.errors; (other) beyond vigil.max_subjects.';
 COMMENT ON COLUMN vigil.cells.cell IS 'Counts, exact sums and sketches; see \df vigil.cell_*.';
-COMMENT ON TABLE vigil.cells_minute IS 'Minute cells: the working level, kept for two days.';
+COMMENT ON TABLE vigil.cells_minute IS 'Minute cells: the working level, kept for a short while.';
 COMMENT ON TABLE vigil.cells_hour IS 'Hour cells.';
 COMMENT ON TABLE vigil.cells_day IS 'Day cells.';
 
 CREATE TABLE vigil.rollup_state (
   singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
   minute_floor timestamptz NOT NULL DEFAULT '-infinity',
+  hour_floor timestamptz NOT NULL DEFAULT '-infinity',
   turns bigint NOT NULL DEFAULT 0,
   minutes bigint NOT NULL DEFAULT 0,
   facts_read bigint NOT NULL DEFAULT 0,
@@ -59,6 +60,8 @@ COMMENT ON TABLE vigil.rollup_state IS
 COMMENT ON COLUMN vigil.rollup_state.singleton IS 'There is one row.';
 COMMENT ON COLUMN vigil.rollup_state.minute_floor IS
   'Minute cells before this hour are gone: an older mark recomputes its hour from raw facts.';
+COMMENT ON COLUMN vigil.rollup_state.hour_floor IS
+  'Hour cells before this day (UTC) are gone; see vigil.final_until.';
 COMMENT ON COLUMN vigil.rollup_state.turns IS 'Sum of what vigil.rollup_turns has forgotten: turns.';
 COMMENT ON COLUMN vigil.rollup_state.minutes IS 'The same of minutes.';
 COMMENT ON COLUMN vigil.rollup_state.facts_read IS 'The same of facts that were read.';

@@ -19,7 +19,7 @@ SELECT is_empty($$SELECT a.attrelid::regclass || '.' || a.attname FROM pg_temp.m
 -- Not of a module: settings of the database, state of its jobs, and items whose module could not be read.
 SELECT is_empty($$SELECT i.indexrelid::regclass FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
   WHERE c.relnamespace = 'vigil'::regnamespace AND i.indisunique
-  AND c.relname NOT IN ('secrets', 'partition_policy', 'retired_partitions', 'managed_tables', 'detached_tables', 'rollup_state', 'verify_state', 'rejected', 'rate_limits', 'job_settings', 'job_state', 'job_history')
+  AND c.relname NOT IN ('secrets', 'partition_policy', 'retired_partitions', 'managed_tables', 'detached_tables', 'rollup_state', 'cell_policy', 'verify_state', 'rejected', 'rate_limits', 'job_settings', 'job_state', 'job_history')
   AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'module_id' AND a.attnum = ANY (i.indkey))$$,
   'design 11: every unique key contains module_id');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_aggregate a ON a.aggfnoid = p.oid WHERE p.pronamespace = 'vigil'::regnamespace

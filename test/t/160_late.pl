@@ -105,5 +105,31 @@ is($node->safe_psql('copy', $shown), $one->($shown), 'design 6: a dump takes lat
 is($node->safe_psql('copy', 'SELECT vigil.count_late_facts()'), 30, 'design 6: and those that waited are counted there');
 is($node->safe_psql('copy', 'SELECT count(*) FROM differences'), 0, 'design 6: exactly');
 
+# Hours expire, in turns with kills between; days stay, and so do they in a dump.
+my $total = $one->('SELECT sum(vigil.cell_count(cell)) FROM vigil.days');
+$one->(q{UPDATE vigil.cell_policy SET hours = now() - timestamptz '2025-01-13'});
+for my $immediate (0, 1)
+{
+	my $running = start_psql($node, $db, write_script("expire.$immediate", ('SELECT vigil.expire();', q{SELECT vigil.delete_cells('vigil.cells_hour', hour_floor, 40) FROM vigil.rollup_state;}) x 200), go_on => 1);
+	ok($node->poll_query_until($db, q{SELECT hour_floor = '2025-01-13' FROM vigil.rollup_state}), 'issue 5: the floor of hours rises');
+	kill_server($node, $immediate);
+	finish_psql($running);
+	for (1 .. 600)
+	{
+		last if $node->start(fail_ok => 1);
+		select undef, undef, undef, 0.1;
+	}
+	is($one->(q{SELECT count(*) FROM differences d WHERE d."?column?" = 'day'}), 0, 'issue 5: days are what one pass makes');
+}
+1 while $one->('SELECT vigil.expire()');
+is($one->(q{SELECT count(*) FROM vigil.cells_hour WHERE bucket < '2025-01-13'}), 0, 'issue 5: hours are gone');
+$shown = 'SELECT * FROM vigil.cell_policy; SELECT hour_floor FROM vigil.rollup_state; SELECT d.module_id, d.bucket, d.cell::text FROM vigil.days d ORDER BY 1, 2, 3';
+$one->('CREATE DATABASE second');
+$node->command_ok([ 'pg_dump', '-f', $dump, $node->connstr($db) ], 'a dump');
+$node->command_ok([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-f', $dump, '-d', $node->connstr('second') ], 'restores');
+is($node->safe_psql('second', $shown), $one->($shown), 'issue 5: a dump takes the policy, the floor and final days along');
+$node->safe_psql('second', "SELECT vigil.set_time_zone('$m', 'America/New_York'), vigil.set_time_zone('$m', 'Pacific/Auckland')");
+is($node->safe_psql('second', 'SELECT sum(vigil.cell_count(cell)) FROM vigil.days'), $total, 'issue 5: there, too, a change of the zone loses none');
+
 $node->stop;
 done_testing();
