@@ -36,19 +36,23 @@ COMMENT ON FUNCTION vigil.time_key(regclass) IS
 
 CREATE OR REPLACE VIEW vigil.managed_partitions AS
 SELECT m.name AS parent, format('%I.%I', n.nspname, c.relname) COLLATE "default" AS partition,
-       vigil.bound_time(b.bounds[1], k.type) AS starts_at, vigil.bound_time(b.bounds[2], k.type) AS ends_at,
-       greatest(c.reltuples, 0)::bigint AS estimated_rows, pg_total_relation_size(c.oid) AS bytes,
-       CASE WHEN i.inhdetachpending THEN 'detaching'
-            WHEN EXISTS (SELECT FROM vigil.detached_tables d WHERE d.table_oid = c.oid AND d.name = format('%I.%I', n.nspname, c.relname) COLLATE "default") THEN 'closed'
-            ELSE 'open' END AS state
+       CASE WHEN g.known THEN d.starts_at ELSE vigil.bound_time(b.bounds[1], k.type) END AS starts_at,
+       CASE WHEN g.known THEN d.ends_at ELSE vigil.bound_time(b.bounds[2], k.type) END AS ends_at,
+       greatest(c.reltuples, 0)::bigint AS estimated_rows,
+       CASE WHEN g.known THEN d.bytes ELSE pg_total_relation_size(c.oid) END AS bytes,
+       CASE WHEN i.inhdetachpending THEN 'detaching' WHEN d.name IS NOT NULL THEN 'closed' ELSE 'open' END AS state
 FROM vigil.managed_tables m
 JOIN pg_inherits i ON i.inhparent = coalesce(m.table_oid, to_regclass(m.name))
 JOIN pg_class c ON c.oid = i.inhrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN vigil.detached_tables d ON d.table_oid = c.oid AND d.name = format('%I.%I', n.nspname, c.relname) COLLATE "default"
 CROSS JOIN LATERAL vigil.time_key(i.inhparent::regclass) AS k (type)
-CROSS JOIN LATERAL (SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid),
-                                        '^FOR VALUES FROM \((.*)\) TO \((.*)\)$') AS bounds) b
-WHERE k.type IS NOT NULL AND b.bounds IS NOT NULL AND pg_has_role(c.relowner, 'USAGE');
+-- As in vigil.partitions.
+CROSS JOIN LATERAL (SELECT i.inhdetachpending AND d.name IS NOT NULL AS known) g
+CROSS JOIN LATERAL (
+  SELECT CASE WHEN NOT g.known THEN regexp_match(pg_get_expr(c.relpartbound, c.oid),
+                                                 '^FOR VALUES FROM \((.*)\) TO \((.*)\)$') END AS bounds) b
+WHERE k.type IS NOT NULL AND (g.known OR b.bounds IS NOT NULL) AND pg_has_role(c.relowner, 'USAGE');
 COMMENT ON VIEW vigil.managed_partitions IS 'Partitions of the managed tables whose owner one is, or has the rights of.';
 COMMENT ON COLUMN vigil.managed_partitions.parent IS 'The managed table.';
 COMMENT ON COLUMN vigil.managed_partitions.partition IS 'Partition, with its schema.';

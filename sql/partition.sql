@@ -1,25 +1,25 @@
 CREATE OR REPLACE VIEW vigil.partitions AS
 SELECT p.relname::text COLLATE "default" AS parent,
        c.relname::text COLLATE "default" AS partition,
-       CASE WHEN b.bounds[1] = 'MINVALUE' THEN '-infinity'
+       CASE WHEN g.known THEN r.starts_at WHEN b.bounds[1] = 'MINVALUE' THEN '-infinity'
             ELSE btrim(b.bounds[1], '''')::timestamptz END AS starts_at,
-       CASE WHEN b.bounds[2] = 'MAXVALUE' THEN 'infinity'
+       CASE WHEN g.known THEN r.ends_at WHEN b.bounds[2] = 'MAXVALUE' THEN 'infinity'
             ELSE btrim(b.bounds[2], '''')::timestamptz END AS ends_at,
        greatest(c.reltuples, 0)::bigint AS estimated_rows,
-       pg_total_relation_size(c.oid) AS bytes,
-       CASE WHEN i.inhdetachpending THEN 'detaching'
-            WHEN EXISTS (SELECT FROM vigil.retired_partitions r
-                         WHERE r.parent = p.relname AND r.partition = c.relname AND r.detached_at IS NULL) THEN 'closed'
-            ELSE 'open' END AS state
+       CASE WHEN g.known THEN r.bytes ELSE pg_total_relation_size(c.oid) END AS bytes,
+       CASE WHEN i.inhdetachpending THEN 'detaching' WHEN r.parent IS NOT NULL THEN 'closed' ELSE 'open' END AS state
 FROM pg_inherits i
 JOIN pg_class p ON p.oid = i.inhparent
 JOIN pg_namespace n ON n.oid = p.relnamespace AND n.nspname = 'vigil'
 JOIN pg_class c ON c.oid = i.inhrelid
 JOIN pg_partitioned_table t ON t.partrelid = p.oid AND t.partstrat = 'r'
+LEFT JOIN vigil.retired_partitions r ON r.parent = p.relname AND r.partition = c.relname AND r.detached_at IS NULL
+-- Who detaches it keeps it locked until old snapshots are gone, and both of these functions would wait for him.
+CROSS JOIN LATERAL (SELECT i.inhdetachpending AND r.parent IS NOT NULL AS known) g
 CROSS JOIN LATERAL (
-  SELECT regexp_match(pg_get_expr(c.relpartbound, c.oid),
-                      '^FOR VALUES FROM \((.*)\) TO \((.*)\)$') AS bounds) b
-WHERE b.bounds IS NOT NULL;
+  SELECT CASE WHEN NOT g.known THEN regexp_match(pg_get_expr(c.relpartbound, c.oid),
+                                                 '^FOR VALUES FROM \((.*)\) TO \((.*)\)$') END AS bounds) b
+WHERE g.known OR b.bounds IS NOT NULL;
 COMMENT ON VIEW vigil.partitions IS 'Partitions of the fact tables, with their bounds from the catalog.';
 COMMENT ON COLUMN vigil.partitions.parent IS 'Fact table.';
 COMMENT ON COLUMN vigil.partitions.partition IS 'Partition.';
