@@ -245,6 +245,19 @@ BEGIN
       WHERE r.parent = old.parent AND r.partition = old.partition;
     END;
   END LOOP;
+  UPDATE vigil.detached_tables d SET detached_at = clock_timestamp(), problem = NULL
+  WHERE d.detached_at IS NULL AND NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = vigil.detached_table(d));
+  RETURN settled;
+END $$;
+COMMENT ON FUNCTION vigil.settle_detached() IS
+  'For vigil.retire_partitions: makes what was detached an ordinary table without triggers of ours, and notes when; returns their number.';
+
+CREATE OR REPLACE FUNCTION vigil.open_restored() RETURNS boolean
+  LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp
+AS $$
+DECLARE
+  target regclass;
+BEGIN
   -- Even one that is disabled makes COPY insert row by row.
   FOR target IN
     SELECT t.tgrelid::regclass FROM pg_trigger t
@@ -254,16 +267,15 @@ BEGIN
     BEGIN
       PERFORM vigil.lock_briefly(ARRAY[target], 'ACCESS EXCLUSIVE');
       EXECUTE format('DROP TRIGGER closed ON %s', target);
+      RETURN true;
     EXCEPTION WHEN lock_not_available THEN
       NULL;  -- the next run
     END;
   END LOOP;
-  UPDATE vigil.detached_tables d SET detached_at = clock_timestamp(), problem = NULL
-  WHERE d.detached_at IS NULL AND NOT (SELECT c.relispartition FROM pg_class c WHERE c.oid = vigil.detached_table(d));
-  RETURN settled;
+  RETURN false;
 END $$;
-COMMENT ON FUNCTION vigil.settle_detached() IS
-  'For vigil.retire_partitions: makes what was detached an ordinary table without triggers of ours, and notes when; returns their number. Opens what is not closed any more.';
+COMMENT ON FUNCTION vigil.open_restored() IS
+  'For vigil.retire_partitions: drops the trigger of one partition that was closed and is so no more; true if there was one. Readers of it wait until the transaction ends.';
 
 CREATE OR REPLACE FUNCTION vigil.detach_closed() RETURNS bigint
   LANGUAGE plpgsql SET search_path = pg_catalog, vigil, pg_temp SET lock_timeout = '30ms'
@@ -425,6 +437,9 @@ BEGIN
   END IF;
 
   PERFORM vigil.settle_detached();
+  IF vigil.open_restored() THEN
+    RETURN 1;
+  END IF;
   FOR old IN
     SELECT * FROM vigil.retired_partitions r
     WHERE r.finished_at IS NULL AND r.detached_at IS NOT NULL AND r.finish_after <= at
@@ -502,7 +517,7 @@ BEGIN
                      quote_literal(old.ends_at));
       PERFORM vigil.watch_table(target);
     END IF;
-    -- Dropping it would lock out readers: that is for vigil.settle_detached().
+    -- Dropping it would lock out readers: that is for vigil.open_restored().
     IF EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = target AND t.tgname = 'closed') THEN
       EXECUTE format('ALTER TABLE %s DISABLE TRIGGER closed', target);
     END IF;
