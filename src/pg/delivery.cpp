@@ -5,6 +5,8 @@
 #include "core/retry.hpp"
 #include "pg/http.hpp"
 #include "pg/settings.hpp"
+#include "pg/spi.hpp"
+#include "pg/uuid.hpp"
 
 namespace vigil::pg {
 
@@ -21,29 +23,6 @@ int capacity() { return std::min(200, 6 * settings::http_connections); }
 std::int64_t lease_ms() {
   const int rounds = 2 * capacity() / settings::http_connections + 1;
   return static_cast<std::int64_t>(rounds) * settings::http_timeout + 30000;
-}
-
-struct Elements {
-  Datum* values = nullptr;
-  bool* nulls = nullptr;
-  int count = 0;
-};
-
-Elements elements(Datum array, Oid type, int size, bool by_value, char align) {
-  return call([&] {
-    Elements result;
-    deconstruct_array(DatumGetArrayTypeP(array), type, size, by_value, align, &result.values,
-                      &result.nulls, &result.count);
-    return result;
-  });
-}
-
-Elements texts(Datum array) { return elements(array, TEXTOID, -1, false, TYPALIGN_INT); }
-
-Uuid uuid_of(Datum value) {
-  Uuid uuid;
-  std::memcpy(uuid.bytes.data(), DatumGetUUIDP(value)->data, uuid.bytes.size());
-  return uuid;
 }
 
 Datum uuid_datum(const Uuid& uuid) {
@@ -65,10 +44,10 @@ std::vector<HttpRequest> requests_of(FunctionCallInfo fcinfo, int timeout_ms) {
   if (PG_ARGISNULL(0)) return requests;
   if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
     throw Error(Code::kNullValue, "urls, headers and bodies of requests must not be null");
-  const Elements ids = elements(PG_GETARG_DATUM(0), UUIDOID, UUID_LEN, false, TYPALIGN_CHAR);
-  const Elements urls = texts(PG_GETARG_DATUM(1));
-  const Elements headers = texts(PG_GETARG_DATUM(2));
-  const Elements bodies = texts(PG_GETARG_DATUM(3));
+  const Elements ids = elements_of(PG_GETARG_DATUM(0));
+  const Elements urls = elements_of(PG_GETARG_DATUM(1));
+  const Elements headers = elements_of(PG_GETARG_DATUM(2));
+  const Elements bodies = elements_of(PG_GETARG_DATUM(3));
   if (urls.count != ids.count || headers.count != ids.count || bodies.count != ids.count)
     throw Error(Code::kInvalidArgument, "arrays of requests differ in length",
                 std::to_string(ids.count) + " ids, " + std::to_string(urls.count) + " urls, " +

@@ -79,4 +79,18 @@ Datum ArrayBuilder::build() {
   });
 }
 
+Elements elements_of(Datum array) {
+  return call([&] {
+    ArrayType* plain = DatumGetArrayTypeP(array);
+    std::int16_t length = 0;
+    bool by_value = false;
+    char align = 0;
+    get_typlenbyvalalign(ARR_ELEMTYPE(plain), &length, &by_value, &align);
+    Elements result;
+    deconstruct_array(plain, ARR_ELEMTYPE(plain), length, by_value, align, &result.values,
+                      &result.nulls, &result.count);
+    return result;
+  });
+}
+
 }  // namespace vigil::pg

@@ -1,5 +1,5 @@
 // SQL from C++: a connection that ends with its scope, statements that are planned once per
-// backend, and arrays as parameters.
+// backend, and arrays put together and taken apart.
 #pragma once
 
 #include "pg/boundary.hpp"
@@ -63,6 +63,14 @@ class ArrayBuilder {
   std::pmr::vector<Datum> values_{&resource_};
   std::pmr::vector<char> nulls_{&resource_};
 };
+
+// The elements of an array.
+struct Elements {
+  Datum* values = nullptr;
+  bool* nulls = nullptr;
+  int count = 0;
+};
+Elements elements_of(Datum array);
 
 // The array type of an element type.
 Oid array_of(Oid element);

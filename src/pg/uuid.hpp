@@ -1,9 +1,18 @@
-// UUIDs of version 7, made here.
+// UUIDs from values of the server, and new ones of version 7.
 #pragma once
 
+#include <cstring>
+
 #include "core/uuid.hpp"
+#include "pg/postgres.hpp"
 
 namespace vigil::pg {
+
+inline Uuid uuid_of(Datum value) {
+  Uuid uuid;
+  std::memcpy(uuid.bytes.data(), DatumGetUUIDP(value)->data, uuid.bytes.size());
+  return uuid;
+}
 
 std::uint64_t unix_millis();
 
