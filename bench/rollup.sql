@@ -28,6 +28,8 @@ INSERT INTO queries VALUES
      percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY duration_ms), count(DISTINCT site_id) AS sites, count(DISTINCT session_id) AS sessions FROM vigil.events GROUP BY 1, 2, 3'),
   ('minute cells of all modules in one pass', format('SELECT count(*) FROM vigil.raw_cells(%L, %L::timestamptz + interval ''10 minutes'')', :'start', :'start')),
   ('minute cells module by module', format('SELECT count(r.*) FROM generate_series(0, 99) AS m, LATERAL vigil.raw_cells(md5(m::text)::uuid, %L, %L::timestamptz + interval ''10 minutes'') r', :'start', :'start')),
+  ('minute cells of 100 windows at once, as queries read open minutes', format('SELECT count(r.*) FROM (SELECT array_agg(md5(m::text)::uuid) AS modules FROM generate_series(0, 99) AS m) g,
+     LATERAL vigil.raw_cells_of_windows(g.modules, array_fill(%L::timestamptz, ''{100}''), array_fill(%L::timestamptz + interval ''10 minutes'', ''{100}'')) r', :'start', :'start')),
   ('vigil.rollup: minutes, hours, days', format('SELECT mark(%L), vigil.rollup(100000)', :'start'));
 CALL measure(:repeats);
 \echo

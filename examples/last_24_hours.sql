@@ -7,14 +7,16 @@ WITH spans AS (
 modules AS (
   SELECT module_id FROM vigil.module_analytics_daily
   WHERE version_id IS NULL AND date_bucket >= current_date - 3 GROUP BY module_id),
+asked AS (
+  SELECT array_agg(m.module_id) AS modules, array_agg(s.span) AS spans, array_agg(s.starts_at) AS starts, array_agg(s.ends_at) AS ends
+  FROM modules m CROSS JOIN spans s),
 totals AS (
-  SELECT m.module_id, s.span,
-         vigil.merge_agg(w.cell) AS everything,
-         vigil.merge_agg(w.cell) FILTER (WHERE w.event_type = 'render') AS renders,
-         vigil.merge_agg(w.cell) FILTER (WHERE w.event_type = 'api_call') AS api_calls,
-         vigil.merge_agg(w.cell) FILTER (WHERE w.event_type = 'error') AS errors
-  FROM modules m CROSS JOIN spans s
-  CROSS JOIN LATERAL vigil.window_cells(m.module_id, s.starts_at, s.ends_at) w
+  SELECT a.modules[w.number] AS module_id, a.spans[w.number] AS span,
+         vigil.measures_agg(w.cell) AS everything,
+         vigil.measures_agg(w.cell) FILTER (WHERE w.event_type = 'render') AS renders,
+         vigil.measures_agg(w.cell) FILTER (WHERE w.event_type = 'api_call') AS api_calls,
+         vigil.measures_agg(w.cell) FILTER (WHERE w.event_type = 'error') AS errors
+  FROM asked a CROSS JOIN LATERAL vigil.cells_of_windows(a.modules, a.starts, a.ends, measures_only => true) w
   GROUP BY 1, 2)
 SELECT coalesce(n.name, t.module_id::text) AS module,
        vigil.cell_count(t.everything) AS facts,

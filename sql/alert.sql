@@ -123,12 +123,15 @@ AS $$
     SELECT r.*, m.baseline, m.scales_with_window
     FROM vigil.alert_rules r JOIN vigil.metrics m USING (metric)
     WHERE r.enabled AND (module IS NULL OR r.module_id = module)),
-  -- Rules that share a window share its scan.
+  -- All windows are read at once: rules that share one share its cells, and modules their raw facts.
   measured AS MATERIALIZED (
-    SELECT w.module_id, w.window_minutes, v.*
-    FROM (SELECT DISTINCT r.module_id, r.window_minutes FROM rules r) w,
-         LATERAL vigil.metric_values(w.module_id, at - make_interval(mins => w.window_minutes),
-                                     at + interval '1 microsecond') v),
+    SELECT g.modules[v.number] AS module_id, g.minutes[v.number] AS window_minutes,
+           v.metric, v.value, v.samples, v.sites, v.sessions
+    FROM (SELECT array_agg(w.module_id) AS modules, array_agg(w.window_minutes) AS minutes,
+                 array_agg(at - make_interval(mins => w.window_minutes)) AS starts,
+                 array_agg(at + interval '1 microsecond') AS ends
+          FROM (SELECT DISTINCT r.module_id, r.window_minutes FROM rules r) w) g,
+         LATERAL vigil.metrics_of_windows(g.modules, g.starts, g.ends) v),
   limits AS (
     SELECT r.*, b.mean,
            CASE WHEN r.condition = 'spike' THEN b.mean * (1 + r.threshold / 100)

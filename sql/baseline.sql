@@ -25,46 +25,65 @@ COMMENT ON COLUMN vigil.metrics.description IS 'What it is.';
 COMMENT ON COLUMN vigil.metrics.baseline IS 'metric_name of its row in vigil.baselines.';
 COMMENT ON COLUMN vigil.metrics.scales_with_window IS 'Whether the baseline, which is per hour, is scaled to the window.';
 
+CREATE OR REPLACE FUNCTION vigil.metrics_of_windows(modules uuid[], starts_at timestamptz[], ends_at timestamptz[])
+  RETURNS TABLE (number integer, metric text, value double precision, samples bigint, sites bigint, sessions bigint)
+  LANGUAGE plpgsql STABLE ROWS 17 SET search_path = pg_catalog, vigil, pg_temp SET jit = off
+  SET plan_cache_mode = force_generic_plan
+AS $$
+#variable_conflict use_column
+BEGIN
+  RETURN QUERY
+  -- Of hundreds of cells a few are left of each window: so each is merged once, not for itself and for all.
+  WITH by_type AS (
+    SELECT c.number, c.event_type, vigil.measures_agg(c.cell) AS cell
+    FROM vigil.cells_of_windows(modules, starts_at, ends_at, true) c
+    GROUP BY c.number, c.event_type),
+  merged AS (
+    SELECT t.number, vigil.measures_agg(t.cell) AS everything,
+           vigil.measures_agg(t.cell) FILTER (WHERE t.event_type = 'render') AS renders,
+           vigil.measures_agg(t.cell) FILTER (WHERE t.event_type = 'api_call') AS api_calls,
+           vigil.measures_agg(t.cell) FILTER (WHERE t.event_type = 'error') AS errors,
+           vigil.measures_agg(t.cell) FILTER (WHERE t.event_type = 'user_interaction') AS interactions
+    FROM by_type t GROUP BY t.number),
+  parts AS MATERIALIZED (
+    SELECT w.number, vigil.cell_count(m.errors) AS errors, vigil.cell_count(m.renders) AS renders,
+           vigil.cell_count(m.api_calls) AS api_calls, vigil.cell_successes(m.api_calls) AS api_successes,
+           vigil.cell_count(m.interactions) AS interactions, vigil.cell_memory_avg(m.everything) AS memory,
+           vigil.cell_stats(m.everything, 'duration') AS everything,
+           vigil.cell_stats(m.renders, 'duration') AS render_times, vigil.cell_stats(m.api_calls, 'duration') AS api_times
+    FROM generate_subscripts(modules, 1) AS w (number) LEFT JOIN merged m ON m.number = w.number)
+  SELECT p.number, v.metric, v.value, coalesce((p.everything).events, 0),
+         coalesce((p.everything).sites, 0), coalesce((p.everything).sessions, 0)
+  FROM parts p, LATERAL (VALUES
+    ('error_rate', 100.0 * p.errors / nullif((p.everything).events, 0)),
+    ('error_count', p.errors::double precision),
+    ('event_count', coalesce((p.everything).events, 0)::double precision),
+    ('render_count', p.renders::double precision),
+    ('api_call_count', p.api_calls::double precision),
+    ('interaction_count', p.interactions::double precision),
+    ('avg_render_time', (p.render_times).mean),
+    ('p50_render_time', (p.render_times).p50),
+    ('p95_render_time', (p.render_times).p95),
+    ('p99_render_time', (p.render_times).p99),
+    ('avg_api_latency', (p.api_times).mean),
+    ('p95_api_latency', (p.api_times).p95),
+    ('p99_api_latency', (p.api_times).p99),
+    ('api_error_rate', 100.0 * (p.api_calls - p.api_successes) / nullif(p.api_calls, 0)),
+    ('avg_memory_usage', p.memory),
+    ('unique_sites', coalesce((p.everything).sites, 0)::double precision),
+    ('unique_sessions', coalesce((p.everything).sessions, 0)::double precision)
+  ) AS v (metric, value);
+END $$;
+COMMENT ON FUNCTION vigil.metrics_of_windows(uuid[], timestamptz[], timestamptz[]) IS
+  'Every metric of vigil.metrics for the facts of windows: number n are those of modules[n] for [starts_at[n], ends_at[n]). Counts are 0 without facts; rates, averages and percentiles are null: no data.';
+
 CREATE OR REPLACE FUNCTION vigil.metric_values(
     module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (metric text, value double precision, samples bigint, sites bigint, sessions bigint)
-  LANGUAGE sql STABLE ROWS 17 SET search_path = pg_catalog, vigil, pg_temp SET jit = off
+  LANGUAGE sql STABLE ROWS 17
 AS $$
-  WITH merged AS (
-    SELECT vigil.merge_agg(w.cell) AS everything,
-           vigil.merge_agg(w.cell) FILTER (WHERE w.event_type = 'render') AS renders,
-           vigil.merge_agg(w.cell) FILTER (WHERE w.event_type = 'api_call') AS api_calls,
-           vigil.merge_agg(w.cell) FILTER (WHERE w.event_type = 'error') AS errors,
-           vigil.merge_agg(w.cell) FILTER (WHERE w.event_type = 'user_interaction') AS interactions
-    FROM vigil.window_cells(module, starts_at, ends_at) w),
-  parts AS (
-    SELECT m.*, vigil.cell_count(m.everything) AS events,
-           vigil.cell_distribution(m.renders, 'duration') AS render_times,
-           vigil.cell_distribution(m.api_calls, 'duration') AS api_times,
-           coalesce(vigil.cardinality(vigil.cell_uniques(m.everything, 'sites')), 0) AS site_count,
-           coalesce(vigil.cardinality(vigil.cell_uniques(m.everything, 'sessions')), 0) AS session_count
-    FROM merged m)
-  SELECT v.metric, v.value, p.events, p.site_count, p.session_count
-  FROM parts p, LATERAL (VALUES
-    ('error_rate', 100.0 * vigil.cell_count(p.errors) / nullif(p.events, 0)),
-    ('error_count', vigil.cell_count(p.errors)::double precision),
-    ('event_count', p.events::double precision),
-    ('render_count', vigil.cell_count(p.renders)::double precision),
-    ('api_call_count', vigil.cell_count(p.api_calls)::double precision),
-    ('interaction_count', vigil.cell_count(p.interactions)::double precision),
-    ('avg_render_time', vigil.mean(p.render_times)),
-    ('p50_render_time', vigil.percentile(p.render_times, 0.5)),
-    ('p95_render_time', vigil.percentile(p.render_times, 0.95)),
-    ('p99_render_time', vigil.percentile(p.render_times, 0.99)),
-    ('avg_api_latency', vigil.mean(p.api_times)),
-    ('p95_api_latency', vigil.percentile(p.api_times, 0.95)),
-    ('p99_api_latency', vigil.percentile(p.api_times, 0.99)),
-    ('api_error_rate', 100.0 * (vigil.cell_count(p.api_calls) - vigil.cell_successes(p.api_calls))
-                       / nullif(vigil.cell_count(p.api_calls), 0)),
-    ('avg_memory_usage', vigil.cell_memory_avg(p.everything)),
-    ('unique_sites', p.site_count::double precision),
-    ('unique_sessions', p.session_count::double precision)
-  ) AS v (metric, value)
+  SELECT v.metric, v.value, v.samples, v.sites, v.sessions
+  FROM vigil.metrics_of_windows(ARRAY[module], ARRAY[starts_at], ARRAY[ends_at]) v
 $$;
 COMMENT ON FUNCTION vigil.metric_values(uuid, timestamptz, timestamptz) IS
   'Every metric of vigil.metrics for the facts of [starts_at, ends_at). Counts are 0 without facts; rates, averages and percentiles are null: no data.';

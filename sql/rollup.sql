@@ -14,19 +14,7 @@ FROM vigil.errors;
 COMMENT ON VIEW vigil.facts IS
   'Events and errors as cells count them: an error is an event of type error whose subject is its fingerprint.';
 
--- The readers below take a whole module and time range apart: PostgreSQL must walk the key, never
--- hash all facts of a module. A plan that is made so looks expensive enough to be compiled, which
--- would take longer than it runs.
-CREATE OR REPLACE FUNCTION vigil.raw_cells(
-    module uuid, starts_at timestamptz, ends_at timestamptz)
-  RETURNS TABLE (version_id uuid, event_type text, subject text, bucket timestamptz, cell vigil.cell)
-  LANGUAGE c STABLE STRICT ROWS 20 COST 10
-  SET search_path = pg_catalog, vigil, pg_temp
-  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
-AS 'MODULE_PATHNAME', 'vigil_raw_cells';
-COMMENT ON FUNCTION vigil.raw_cells(uuid, timestamptz, timestamptz) IS
-  'Minute cells of a module for [starts_at, ends_at), computed from raw facts: what every other level is merged from.';
-
+-- A plan of the readers below looks expensive enough to be compiled, which would take longer than it runs.
 CREATE OR REPLACE FUNCTION vigil.raw_cells(starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (module_id uuid, version_id uuid, event_type text, subject text, bucket timestamptz,
                  cell vigil.cell)
@@ -36,134 +24,163 @@ AS 'MODULE_PATHNAME', 'vigil_raw_cells';
 COMMENT ON FUNCTION vigil.raw_cells(timestamptz, timestamptz) IS
   'Minute cells of all modules for [starts_at, ends_at), computed from raw facts in one pass.';
 
--- Facts of many modules lie side by side: a bitmap of all of them visits each page once, where index scans
--- would visit it for every module.
-CREATE OR REPLACE FUNCTION vigil.raw_cells_of_modules(modules uuid[], starts_at timestamptz, ends_at timestamptz)
-  RETURNS TABLE (module_id uuid, version_id uuid, event_type text, subject text, bucket timestamptz,
-                 cell vigil.cell)
-  LANGUAGE c STABLE STRICT ROWS 1000 COST 10000
+-- Facts of many modules lie side by side: a bitmap of all of them visits each page once, where index scans would visit it
+-- for every module. Never all facts of a module, or of a time, are read.
+CREATE OR REPLACE FUNCTION vigil.raw_cells_of_windows(
+    modules uuid[], starts_at timestamptz[], ends_at timestamptz[], measures_only boolean DEFAULT false)
+  RETURNS TABLE (number integer, version_id uuid, event_type text, subject text, bucket timestamptz, cell vigil.cell)
+  LANGUAGE c STABLE STRICT ROWS 20 COST 10
   SET search_path = pg_catalog, vigil, pg_temp SET enable_seqscan = off SET enable_indexscan = off
   SET enable_indexonlyscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
-AS 'MODULE_PATHNAME', 'vigil_raw_cells';
-COMMENT ON FUNCTION vigil.raw_cells_of_modules(uuid[], timestamptz, timestamptz) IS
-  'Minute cells of several modules for [starts_at, ends_at), computed from raw facts in one pass: what the roller reads.';
+AS 'MODULE_PATHNAME', 'vigil_raw_cells_of_windows';
+COMMENT ON FUNCTION vigil.raw_cells_of_windows(uuid[], timestamptz[], timestamptz[], boolean) IS
+  'Minute cells computed from raw facts: number n are those of modules[n] for [starts_at[n], ends_at[n]). Modules of the same times are read in one pass. With measures_only they are by type alone and without names, which is faster. A null among the elements: no cells; arrays of different sizes: SQLSTATE 22023.';
 
-CREATE OR REPLACE FUNCTION vigil.live_minutes(
+CREATE OR REPLACE FUNCTION vigil.raw_cells(
     module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, bucket timestamptz, cell vigil.cell)
+  LANGUAGE c STABLE STRICT ROWS 20 COST 10
+  SET search_path = pg_catalog, vigil, pg_temp SET enable_seqscan = off SET enable_indexscan = off
+  SET enable_indexonlyscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+AS 'MODULE_PATHNAME', 'vigil_raw_cells_of_window';
+COMMENT ON FUNCTION vigil.raw_cells(uuid, timestamptz, timestamptz) IS
+  'Minute cells of a module for [starts_at, ends_at), computed from raw facts: what every other level is merged from.';
+
+-- Each level takes the cells of what is whole and unmarked, and leaves the rest to the level below: hours, minutes, raw
+-- facts; days only where hours have expired. All statements see the snapshot of the caller. PostgreSQL must walk keys, never hash all cells of a module.
+CREATE OR REPLACE FUNCTION vigil.cells_of_windows(
+    modules uuid[], starts_at timestamptz[], ends_at timestamptz[], measures_only boolean DEFAULT false,
+    from_hours boolean DEFAULT true)
+  RETURNS TABLE (number integer, version_id uuid, event_type text, subject text, cell vigil.cell)
   LANGUAGE plpgsql STABLE ROWS 20 COST 10
   SET search_path = pg_catalog, vigil, pg_temp
   SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
+  SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
+DECLARE
+  floor record;
 BEGIN
-  IF starts_at < (SELECT s.minute_floor FROM vigil.rollup_state s) THEN
+  SELECT s.minute_floor AS minutes, s.hour_floor AS hours INTO floor FROM vigil.rollup_state s;
+  -- Whole days are all that is known where hours are gone.
+  IF from_hours AND floor.hours > ANY (starts_at) THEN
     RETURN QUERY
-    SELECT * FROM vigil.raw_cells(module, starts_at, ends_at)
+    WITH windows AS MATERIALIZED (
+      SELECT u.n::integer AS number, u.module_id, u.first, u.last, u.first < floor.hours AS has_cells,
+             date_trunc('day', u.last, vigil.time_zone_of(u.module_id)) AS last_day
+      FROM unnest(modules, starts_at, ends_at) WITH ORDINALITY AS u (module_id, first, last, n)),
+    rest AS (
+      SELECT array_agg(p.number) AS numbers, array_agg(p.module_id) AS modules, array_agg(p.first) AS firsts, array_agg(p.last) AS lasts
+      FROM (SELECT w.number, w.module_id, w.first, w.last FROM windows w WHERE NOT w.has_cells
+            UNION ALL
+            SELECT w.number, w.module_id, w.last_day, w.last FROM windows w
+            WHERE w.has_cells AND vigil.final_until(w.module_id) <= w.last_day) p
+      WHERE p.first < p.last)
+    SELECT w.number, d.version_id, d.event_type, d.subject, d.cell
+    FROM windows w, LATERAL vigil.live_days(w.module_id, w.first, w.last) d
+    WHERE w.has_cells
     UNION ALL
-    SELECT l.version_id, l.event_type, l.subject, l.bucket, l.cell
-    FROM vigil.late_cells l WHERE l.module_id = module AND l.bucket >= starts_at AND l.bucket < ends_at;
+    SELECT g.numbers[h.number], h.version_id, h.event_type, h.subject, h.cell
+    FROM rest g, LATERAL vigil.cells_of_windows(g.modules, g.firsts, g.lasts, measures_only) h;
     RETURN;
   END IF;
+  IF from_hours AND EXISTS (
+      SELECT FROM unnest(starts_at, ends_at) AS u (first, last)
+      WHERE date_bin('1 hour', u.first + interval '59 min 59.999999 s', 'epoch') < date_bin('1 hour', u.last, 'epoch')) THEN
+    RETURN QUERY
+    WITH windows AS MATERIALIZED (
+      SELECT u.n::integer AS number, u.module_id, u.first, u.last, h.first AS first_hour, h.last AS last_hour,
+             h.first < h.last AS has_cells
+      FROM unnest(modules, starts_at, ends_at) WITH ORDINALITY AS u (module_id, first, last, n),
+           LATERAL (SELECT date_bin('1 hour', u.first + interval '59 min 59.999999 s', 'epoch') AS first,
+                           date_bin('1 hour', u.last, 'epoch') AS last) h),
+    rest AS (
+      SELECT array_agg(p.number) AS numbers, array_agg(p.module_id) AS modules, array_agg(p.first) AS firsts, array_agg(p.last) AS lasts
+      FROM (SELECT w.number, w.module_id, w.first, CASE WHEN w.has_cells THEN w.first_hour ELSE w.last END AS last FROM windows w
+            UNION ALL
+            SELECT w.number, w.module_id, w.last_hour, w.last FROM windows w WHERE w.has_cells
+            UNION ALL
+            SELECT m.number, m.module_id, m.hour, m.hour + interval '1 hour'
+            FROM (SELECT DISTINCT w.number, w.module_id, date_trunc('hour', d.minute, 'UTC') AS hour
+                  FROM windows w JOIN vigil.dirty d ON d.module_id = w.module_id AND d.minute >= w.first_hour AND d.minute < w.last_hour
+                  WHERE w.has_cells) m) p
+      WHERE p.first < p.last)
+    SELECT w.number, c.version_id, c.event_type, c.subject, c.cell
+    FROM windows w,
+         -- OFFSET: by the key, window by window
+         LATERAL (SELECT h.version_id, h.event_type, h.subject, h.cell
+                  FROM vigil.cells_hour h
+                  WHERE h.module_id = w.module_id AND h.bucket >= w.first_hour AND h.bucket < w.last_hour
+                    AND NOT EXISTS (SELECT FROM vigil.dirty d WHERE d.module_id = h.module_id
+                                    AND d.minute >= h.bucket AND d.minute < h.bucket + interval '1 hour')
+                  OFFSET 0) c
+    WHERE w.has_cells
+    UNION ALL
+    SELECT g.numbers[m.number], m.version_id, m.event_type, m.subject, m.cell
+    FROM rest g, LATERAL vigil.cells_of_windows(g.modules, g.firsts, g.lasts, measures_only, false) m;
+    RETURN;
+  END IF;
+
   RETURN QUERY
-  SELECT c.version_id, c.event_type, c.subject, c.bucket, c.cell
-  FROM vigil.cells_minute c
-  WHERE c.module_id = module AND c.bucket >= starts_at AND c.bucket < ends_at
-    AND NOT EXISTS (SELECT FROM vigil.dirty d WHERE d.module_id = module AND d.minute = c.bucket)
+  WITH windows AS MATERIALIZED (
+    SELECT u.n::integer AS number, u.module_id, u.first, u.last, m.first AS first_minute, m.last AS last_minute,
+           m.first < m.last AND m.first >= floor.minutes AS has_cells
+    FROM unnest(modules, starts_at, ends_at) WITH ORDINALITY AS u (module_id, first, last, n),
+         LATERAL (SELECT date_bin('1 minute', u.first + interval '59.999999 s', 'epoch') AS first,
+                         date_bin('1 minute', u.last, 'epoch') AS last) m),
+  rest AS (
+    SELECT array_agg(p.number) AS numbers, array_agg(p.module_id) AS modules, array_agg(p.first) AS firsts, array_agg(p.last) AS lasts
+    FROM (SELECT w.number, w.module_id, w.first, CASE WHEN w.has_cells THEN w.first_minute ELSE w.last END AS last FROM windows w
+          UNION ALL
+          SELECT w.number, w.module_id, w.last_minute, w.last FROM windows w WHERE w.has_cells
+          UNION ALL
+          SELECT DISTINCT w.number, w.module_id, d.minute, d.minute + interval '1 minute'
+          FROM windows w JOIN vigil.dirty d ON d.module_id = w.module_id AND d.minute >= w.first_minute AND d.minute < w.last_minute
+          WHERE w.has_cells) p
+    WHERE p.first < p.last)
+  SELECT w.number, c.version_id, c.event_type, c.subject, c.cell
+  FROM windows w,
+       LATERAL (SELECT m.version_id, m.event_type, m.subject, m.cell
+                FROM vigil.cells_minute m
+                WHERE m.module_id = w.module_id AND m.bucket >= w.first_minute AND m.bucket < w.last_minute
+                  AND NOT EXISTS (SELECT FROM vigil.dirty d WHERE d.module_id = m.module_id AND d.minute = m.bucket)
+                OFFSET 0) c
+  WHERE w.has_cells
   UNION ALL
-  SELECT r.*
-  FROM (SELECT DISTINCT d.minute FROM vigil.dirty d
-        WHERE d.module_id = module AND d.minute >= starts_at AND d.minute < ends_at) marked,
-       LATERAL vigil.raw_cells(module, marked.minute, marked.minute + interval '1 minute') r;
+  SELECT g.numbers[r.number], r.version_id, r.event_type, r.subject, r.cell
+  FROM rest g, LATERAL vigil.raw_cells_of_windows(g.modules, g.firsts, g.lasts, measures_only) r;
+  -- Late facts are of times whose minute cells are gone.
+  IF floor.minutes > ANY (starts_at) THEN
+    RETURN QUERY
+    SELECT u.n::integer, c.version_id, c.event_type, c.subject, c.cell
+    FROM unnest(modules, starts_at, ends_at) WITH ORDINALITY AS u (module_id, first, last, n),
+         LATERAL (SELECT l.version_id, l.event_type, l.subject, l.cell
+                  FROM vigil.late_cells l
+                  WHERE l.module_id = u.module_id AND l.bucket >= u.first AND l.bucket < date_bin('1 minute', u.last, 'epoch')
+                  OFFSET 0) c;
+  END IF;
 END $$;
-COMMENT ON FUNCTION vigil.live_minutes(uuid, timestamptz, timestamptz) IS
-  'Minute cells of whole minutes: stored ones for clean minutes, raw facts for marked minutes, and raw facts and vigil.late_cells for times whose minute cells are gone.';
+COMMENT ON FUNCTION vigil.cells_of_windows(uuid[], timestamptz[], timestamptz[], boolean, boolean) IS
+  'Cells that together hold exactly the facts of windows: number n are those of modules[n] for [starts_at[n], ends_at[n]). Hours inside, minutes at their sides, raw facts in the partial minutes; of a time whose hour cells have expired, its whole days. What must be read from raw facts is read at once for all modules; with measures_only by type alone and without names, which is faster, for who merges cells with vigil.measures_agg. Without from_hours: no hour cells.';
 
 CREATE OR REPLACE FUNCTION vigil.live_hour(module uuid, hour timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, cell vigil.cell)
   LANGUAGE sql STABLE SECURITY DEFINER ROWS 5 COST 10 SET search_path = pg_catalog, vigil, pg_temp SET jit = off
 AS $$
   SELECT m.version_id, m.event_type, m.subject, vigil.merge_agg(m.cell)
-  FROM vigil.live_minutes(module, hour, hour + interval '1 hour') m
+  FROM vigil.cells_of_windows(ARRAY[module], ARRAY[hour], ARRAY[hour + interval '1 hour'], from_hours => false) m
   GROUP BY 1, 2, 3
 $$;
 COMMENT ON FUNCTION vigil.live_hour(uuid, timestamptz) IS 'Cells of one hour, merged from its minutes.';
 
-CREATE OR REPLACE FUNCTION vigil.live_hours(module uuid, starts_at timestamptz, ends_at timestamptz)
-  RETURNS TABLE (version_id uuid, event_type text, subject text, bucket timestamptz, cell vigil.cell)
-  LANGUAGE plpgsql STABLE ROWS 20 COST 10
-  SET search_path = pg_catalog, vigil, pg_temp
-  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off SET jit = off
-AS $$
-#variable_conflict use_column
-BEGIN
-  RETURN QUERY
-  SELECT c.version_id, c.event_type, c.subject, c.bucket, c.cell
-  FROM vigil.cells_hour c
-  WHERE c.module_id = module AND c.bucket >= starts_at AND c.bucket < ends_at
-    AND NOT EXISTS (SELECT FROM vigil.dirty d WHERE d.module_id = module
-                    AND d.minute >= c.bucket AND d.minute < c.bucket + interval '1 hour')
-  UNION ALL
-  SELECT h.version_id, h.event_type, h.subject, marked.hour, h.cell
-  FROM (SELECT DISTINCT date_trunc('hour', d.minute, 'UTC') AS hour FROM vigil.dirty d
-        WHERE d.module_id = module AND d.minute >= starts_at AND d.minute < ends_at) marked,
-       LATERAL vigil.live_hour(module, marked.hour) h;
-END $$;
-COMMENT ON FUNCTION vigil.live_hours(uuid, timestamptz, timestamptz) IS
-  'Hour cells of whole hours: stored ones for clean hours, minutes for marked hours.';
-
 CREATE OR REPLACE FUNCTION vigil.window_cells(
     module uuid, starts_at timestamptz, ends_at timestamptz)
   RETURNS TABLE (version_id uuid, event_type text, subject text, cell vigil.cell)
-  LANGUAGE plpgsql STABLE ROWS 20 COST 10 SET search_path = pg_catalog, vigil, pg_temp SET jit = off
+  LANGUAGE sql STABLE ROWS 20 COST 10
 AS $$
-#variable_conflict use_column
-DECLARE
-  -- whole minutes and whole hours inside the window
-  first_minute constant timestamptz := date_bin('1 minute', starts_at + interval '59.999999 s', 'epoch');
-  last_minute constant timestamptz := date_bin('1 minute', ends_at, 'epoch');
-  first_hour constant timestamptz := date_bin('1 hour', starts_at + interval '1 hour' - interval '1 microsecond', 'epoch');
-  last_hour constant timestamptz := date_bin('1 hour', ends_at, 'epoch');
-  last_day timestamptz;
-BEGIN
-  -- Whole days are all that is known where hours are gone.
-  IF starts_at < (SELECT s.hour_floor FROM vigil.rollup_state s) THEN
-    last_day := date_trunc('day', ends_at, vigil.time_zone_of(module));
-    RETURN QUERY SELECT d.version_id, d.event_type, d.subject, d.cell FROM vigil.live_days(module, starts_at, ends_at) d;
-    IF vigil.final_until(module) <= last_day AND last_day < ends_at THEN
-      RETURN QUERY SELECT * FROM vigil.window_cells(module, last_day, ends_at);
-    END IF;
-    RETURN;
-  END IF;
-  IF first_minute >= last_minute THEN
-    RETURN QUERY SELECT r.version_id, r.event_type, r.subject, r.cell
-                 FROM vigil.raw_cells(module, starts_at, ends_at) r;
-    RETURN;
-  END IF;
-  IF starts_at < first_minute THEN
-    RETURN QUERY SELECT r.version_id, r.event_type, r.subject, r.cell
-                 FROM vigil.raw_cells(module, starts_at, first_minute) r;
-  END IF;
-  IF first_hour >= last_hour THEN
-    RETURN QUERY SELECT m.version_id, m.event_type, m.subject, m.cell
-                 FROM vigil.live_minutes(module, first_minute, last_minute) m;
-  ELSE
-    IF first_minute < first_hour THEN
-      RETURN QUERY SELECT m.version_id, m.event_type, m.subject, m.cell
-                   FROM vigil.live_minutes(module, first_minute, first_hour) m;
-    END IF;
-    RETURN QUERY SELECT h.version_id, h.event_type, h.subject, h.cell
-                 FROM vigil.live_hours(module, first_hour, last_hour) h;
-    IF last_hour < last_minute THEN
-      RETURN QUERY SELECT m.version_id, m.event_type, m.subject, m.cell
-                   FROM vigil.live_minutes(module, last_hour, last_minute) m;
-    END IF;
-  END IF;
-  IF last_minute < ends_at THEN
-    RETURN QUERY SELECT r.version_id, r.event_type, r.subject, r.cell
-                 FROM vigil.raw_cells(module, last_minute, ends_at) r;
-  END IF;
-END $$;
+  SELECT c.version_id, c.event_type, c.subject, c.cell
+  FROM vigil.cells_of_windows(ARRAY[module], ARRAY[starts_at], ARRAY[ends_at], false) c
+$$;
 COMMENT ON FUNCTION vigil.window_cells(uuid, timestamptz, timestamptz) IS
   'Cells that together hold exactly the facts of [starts_at, ends_at): hours inside, minutes at their sides, raw facts in the partial minutes. Of a time whose hour cells have expired, its whole days. Merge them with vigil.merge_agg.';
 
@@ -341,12 +358,11 @@ BEGIN
 
   WITH made AS (
     INSERT INTO vigil.cells_minute AS c (module_id, resolution, bucket, version_id, event_type, subject, cell)
-    SELECT r.module_id, 'minute', r.bucket, r.version_id, r.event_type, r.subject, r.cell
-    FROM (SELECT array_agg(t.module_id) AS modules, t.first, t.last
+    SELECT g.modules[r.number], 'minute', r.bucket, r.version_id, r.event_type, r.subject, r.cell
+    FROM (SELECT array_agg(t.module_id) AS modules, array_agg(t.first) AS firsts, array_agg(t.last + interval '1 minute') AS ends
           FROM unnest(modules, firsts, lasts) AS t (module_id, first, last)
-          WHERE t.first >= (SELECT s.minute_floor FROM vigil.rollup_state s)
-          GROUP BY t.first, t.last) g,
-         LATERAL vigil.raw_cells_of_modules(g.modules, g.first, g.last + interval '1 minute') r
+          WHERE t.first >= (SELECT s.minute_floor FROM vigil.rollup_state s)) g,
+         LATERAL vigil.raw_cells_of_windows(g.modules, g.firsts, g.ends) r
     RETURNING c.cell)
   SELECT coalesce(sum(vigil.cell_count(m.cell)), 0) INTO facts_now FROM made m;
 END $$;

@@ -53,7 +53,8 @@ BEGIN
          coalesce((t.stats).estimated_events, 0), coalesce((t.stats).estimated_failures, 0)
   FROM (SELECT vigil.stats_agg(w.cell, measure) AS stats,
                sum(vigil.cell_count(w.cell)) FILTER (WHERE w.event_type = 'error') AS errors
-        FROM vigil.window_cells(module, starts_at, ends_at) w
+        FROM vigil.cells_of_windows(ARRAY[module], ARRAY[starts_at], ARRAY[ends_at],
+                                    measures_only => window_stats.subject IS NULL AND window_stats.version_id IS NULL) w
         WHERE (window_stats.event_type IS NULL OR w.event_type = window_stats.event_type)
           AND (window_stats.subject IS NULL OR w.subject = window_stats.subject)
           AND (window_stats.version_id IS NULL OR w.version_id = window_stats.version_id) OFFSET 0) t;
@@ -153,7 +154,8 @@ BEGIN
                 WHERE k.starts_at >= b.bucket AND k.starts_at < b.bucket_end
                 UNION ALL
                 SELECT b.bucket, b.bucket_end WHERE level IS NULL) k,
-               LATERAL vigil.window_cells(module, k.starts_at, k.ends_at) w
+               LATERAL vigil.cells_of_windows(ARRAY[module], ARRAY[k.starts_at], ARRAY[k.ends_at],
+                                              measures_only => series.subject IS NULL AND series.version_id IS NULL) w
           WHERE level IS NULL OR marked <> '{}') c
     WHERE (series.event_type IS NULL OR c.event_type = series.event_type)
       AND (series.subject IS NULL OR c.subject = series.subject)

@@ -1,7 +1,7 @@
 -- Rules, alerts and what they tell.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(51);
+SELECT plan(54);
 SELECT count(*) FROM vigil.maintain_partitions() \g /dev/null
 
 CREATE FUNCTION pg_temp.add(type text, how_many integer, duration double precision DEFAULT NULL, age interval DEFAULT '1 minute')
@@ -96,6 +96,31 @@ INSERT INTO vigil.baselines (module_id, metric_name, baseline_mean) VALUES (:m1,
 SELECT is((SELECT fires FROM vigil.judge_rules() WHERE rule_id = :'spike'), false, 'D-43: a baseline of the metric''s own name wins');
 UPDATE vigil.alert_rules SET min_samples = 1000 WHERE id = :'silence';
 SELECT is((SELECT fires FROM vigil.judge_rules() WHERE rule_id = :'silence'), NULL, 'D-46: too few samples say nothing');
+
+-- All modules and windows are judged at once, as plain SQL judges each
+INSERT INTO vigil.events (module_id, event_type, event_name, duration_ms, created_at, session_id)
+SELECT m, (ARRAY['render', 'api_call', 'error'])[1 + n % 3], 'e', n % 40, now() - n * n * interval '0.3 s', 's' || n % 17
+FROM unnest(ARRAY[:m1, :m2]::uuid[]) AS m, generate_series(1, 110) AS n WHERE m = :m1 OR n % 2 = 0;
+SELECT vigil.create_alert_rule(m, 'error_spike', k, 'gt', 0, window_minutes => w, min_samples => w, name => 'many')
+FROM unnest(ARRAY[:m1, :m2, gen_random_uuid()]::uuid[]) AS m, unnest('{1,2,5,60,90}'::integer[]) AS w,
+     unnest('{error_count,error_rate,p95_render_time,unique_sessions,avg_api_latency}'::text[]) AS k \g /dev/null
+CREATE VIEW pg_temp.wrong_rules AS
+SELECT j.module_id, r.metric, r.window_minutes, j.current_value, j.samples
+FROM vigil.judge_rules() j JOIN vigil.alert_rules r ON r.id = j.rule_id WHERE r.name = 'many'
+EXCEPT
+SELECT r.module_id, r.metric, r.window_minutes,
+       CASE r.metric WHEN 'error_count' THEN t.errors WHEN 'error_rate' THEN (100.0 * t.errors / nullif(t.events, 0))::float8
+                     WHEN 'p95_render_time' THEN t.p95 WHEN 'unique_sessions' THEN t.sessions WHEN 'avg_api_latency' THEN t.mean END, t.events
+FROM vigil.alert_rules r, LATERAL (
+  SELECT count(*) AS events, count(*) FILTER (WHERE e.event_type = 'error') AS errors, count(DISTINCT e.session_id) AS sessions,
+         percentile_disc(0.95) WITHIN GROUP (ORDER BY e.duration_ms) FILTER (WHERE e.event_type = 'render') AS p95,
+         avg(e.duration_ms) FILTER (WHERE e.event_type = 'api_call') AS mean
+  FROM vigil.events e WHERE e.module_id = r.module_id AND e.created_at >= now() - make_interval(mins => r.window_minutes) AND e.created_at <= now()) t
+WHERE r.name = 'many';
+SELECT is((SELECT count(*) FROM vigil.judge_rules()), (SELECT count(*) FROM vigil.alert_rules), 'S0-99: every rule of every module is judged, also those of modules without facts');
+SELECT is_empty('TABLE pg_temp.wrong_rules', 'S0-99, S0-100: as its own facts say, while they are marked');
+SELECT vigil.rollup() \g /dev/null
+SELECT is_empty('TABLE pg_temp.wrong_rules', 'S0-99, S0-100: and rolled up');
 
 -- Baselines learned
 TRUNCATE vigil.baselines, vigil.events;

@@ -30,7 +30,7 @@ SELECT is_empty($$SELECT c.oid::regclass FROM pg_class c JOIN pg_namespace n ON 
 -- A function in SQL that the planner can write into the query must not set anything; all others pin their path.
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_temp.member m JOIN pg_proc p ON p.oid = m.objid JOIN pg_language l ON l.oid = p.prolang
   WHERE m.classid = 'pg_proc'::regclass AND l.lanname NOT IN ('c', 'internal') AND NOT coalesce(p.proconfig::text, '') ~ 'search_path=pg_catalog, vigil, pg_temp'
-  AND NOT (l.lanname = 'sql' AND NOT p.prosecdef AND p.provolatile <> 'v' AND p.prosrc !~* '\m(from|join)\s+vigil\.') AND p.prokind <> 'p'$$,
+  AND NOT (l.lanname = 'sql' AND NOT p.prosecdef AND p.provolatile <> 'v' AND (p.proretset AND NOT p.proisstrict OR p.prosrc !~* '\m(from|join)\s+vigil\.')) AND p.prokind <> 'p'$$,
   'design 10: every function but C and what can be inlined pins its search_path');
 SELECT is_empty($$SELECT p.oid::regprocedure FROM pg_temp.member m JOIN pg_proc p ON p.oid = m.objid
   WHERE m.classid = 'pg_proc'::regclass AND p.provolatile = 'i' AND p.proparallel <> 's'$$, 'design 11: what is immutable is parallel safe');

@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SET LOCAL client_min_messages = error;
-SELECT plan(77);
+SELECT plan(78);
 SELECT results_eq('SELECT minutes, hours, days FROM vigil.cell_policy', $$VALUES ('2 days'::interval, NULL::interval, NULL::interval)$$,
   'issue 5: hours and days are kept for ever unless the policy says otherwise');
 SELECT throws_ok('UPDATE vigil.cell_policy SET ' || change, state, NULL, 'issue 5: refused: ' || change)
@@ -94,6 +94,18 @@ FROM (VALUES (:m1::uuid, '2024-12-01'::timestamptz, '2025-04-01'::timestamptz, '
 SELECT is((SELECT array_agg(events ORDER BY bucket) FROM vigil.series(:m2, '2025-01-01 23:00', '2025-03-01 23:00', '1 day')),
   (SELECT array_agg(pg_temp.facts(:m2, d, d + interval '1 day') ORDER BY d) FROM generate_series('2025-01-01 23:00'::timestamptz, '2025-02-28 23:00', '1 day') AS d), 'issue 5: series of days');
 SELECT is((SELECT sum(total_renders) FROM vigil.module_analytics_daily WHERE version_id IS NULL), (SELECT count(*) FROM accepted WHERE event_type = 'render'), 'S0-118: analytics of days');
+SELECT is_empty($$WITH windows AS MATERIALIZED (
+    SELECT row_number() OVER () AS number, m::uuid AS module_id, a AS starts_at, b AS ends_at
+    FROM unnest('{11111111-1111-4111-8111-111111111111,22222222-2222-4222-8222-222222222222}'::text[]) AS m,
+         (VALUES ('2024-12-01'::timestamptz, '2025-04-01'::timestamptz), ('2025-01-10 06:00', '2025-02-20 06:30'), ('2025-02-10', '2025-02-11 05:00'),
+                 ('2025-01-10', '2025-01-20'), ('2025-02-20', '2025-03-01'), (NULL, '2025-03-01')) AS t (a, b)),
+  together AS (
+    SELECT c.number, vigil.merge_agg(c.cell)::text
+    FROM (SELECT array_agg(module_id ORDER BY number) AS m, array_agg(starts_at ORDER BY number) AS s, array_agg(ends_at ORDER BY number) AS e FROM windows) w,
+         LATERAL vigil.cells_of_windows(w.m, w.s, w.e) c GROUP BY 1),
+  alone AS (SELECT w.number, vigil.merge_agg(c.cell)::text FROM windows w, LATERAL vigil.window_cells(w.module_id, w.starts_at, w.ends_at) c GROUP BY 1)
+  SELECT * FROM together EXCEPT SELECT * FROM alone UNION ALL (SELECT * FROM alone EXCEPT SELECT * FROM together)$$,
+  'issue 5: windows on both sides of the floor, read at once');
 
 SELECT count(*) FROM vigil.maintain_partitions() \g /dev/null
 SELECT vigil.track_event(pg_temp.event(jsonb_build_object('moduleId', :m2, 'timestamp', now() - interval '1 hour'))) \g /dev/null

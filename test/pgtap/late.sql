@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 SET LOCAL client_min_messages = error;
-SELECT plan(51);
+SELECT plan(53);
 CREATE SCHEMA archive;
 UPDATE vigil.partition_policy SET past = '0', ahead = '20 days', archive_schema = 'archive';
 SELECT results_eq('SELECT parent, late FROM vigil.partition_policy ORDER BY 1', $$VALUES ('errors', 'count'), ('events', 'count')$$, 'design 6: late facts are counted unless the policy says otherwise');
@@ -50,6 +50,25 @@ CREATE FUNCTION pg_temp.same(what text, all_of boolean DEFAULT true) RETURNS SET
   UNION ALL
   SELECT bag_eq('SELECT module_id, bucket, version_id, event_type, subject, cell::text FROM vigil.days',
                 format('SELECT * FROM pg_temp.cells_of(%L, %L)', 'day', all_of), 'design 6: ' || what || ': days too') $$;
+-- Windows of whole minutes, all at once.
+CREATE FUNCTION pg_temp.wrong_windows() RETURNS SETOF text LANGUAGE sql AS $$
+  WITH windows AS MATERIALIZED (
+    SELECT row_number() OVER () AS number, m::uuid AS module_id, s AS starts_at, s + width AS ends_at
+    FROM unnest('{11111111-1111-4111-8111-111111111111,22222222-2222-4222-8222-222222222222}'::text[]) AS m,
+         unnest('{2025-01-05 00:10,2025-01-06 23:59,2025-01-12 05:00,2025-01-20 10:10}'::timestamptz[]) AS s,
+         unnest('{1 min,50 min,2 hours,17 hours 13 min,9 days}'::interval[]) AS width),
+  asked AS (SELECT array_agg(module_id ORDER BY number) AS modules, array_agg(starts_at ORDER BY number) AS starts, array_agg(ends_at ORDER BY number) AS ends FROM windows),
+  read AS (SELECT r.number, r.version_id, r.event_type, r.subject, vigil.merge_agg(r.cell)::text AS cell
+           FROM asked a, LATERAL vigil.cells_of_windows(a.modules, a.starts, a.ends) r GROUP BY 1, 2, 3, 4),
+  counted AS (SELECT w.number, a.version_id, a.event_type, a.subject,
+                vigil.cell_agg(created_at, name, success, duration_ms, value, memory_usage_kb, site_id, session_id, user_key, country_code, device, browser, sample_weight)::text AS cell
+              FROM windows w JOIN accepted a USING (module_id) WHERE a.created_at >= w.starts_at AND a.created_at < w.ends_at GROUP BY 1, 2, 3, 4),
+  sums AS (SELECT r.number, vigil.cell_count(vigil.measures_agg(r.cell)) FROM asked a, LATERAL vigil.cells_of_windows(a.modules, a.starts, a.ends, measures_only => true) r GROUP BY 1),
+  counts AS (SELECT w.number, count(*) FROM windows w JOIN accepted a USING (module_id) WHERE a.created_at >= w.starts_at AND a.created_at < w.ends_at GROUP BY 1)
+  SELECT t::text FROM ((TABLE read EXCEPT ALL TABLE counted) UNION ALL (TABLE counted EXCEPT ALL TABLE read)) t
+  UNION ALL
+  SELECT t::text FROM ((TABLE sums EXCEPT ALL TABLE counts) UNION ALL (TABLE counts EXCEPT ALL TABLE sums)) t
+$$;
 SELECT sum(vigil.rollup()) FROM generate_series(1, 3) \g /dev/null
 SELECT vigil.expire() \g /dev/null
 SELECT pg_temp.same('in time');
@@ -115,8 +134,10 @@ SELECT is(vigil.restore_partition('events_y2025m01') > 0, true, 'issue 5: a part
 SELECT is((SELECT count(DISTINCT (module_id, minute)) FROM vigil.dirty), (SELECT count(DISTINCT (module_id, date_trunc('minute', created_at))) FROM accepted WHERE late),
   'design 6: minutes with late facts are marked');
 SELECT pg_temp.same('restored');
+SELECT is_empty('SELECT pg_temp.wrong_windows()', 'design 6: windows hold both, while they are marked');
 SELECT sum(vigil.rollup()) FROM generate_series(1, 3) \g /dev/null
 SELECT pg_temp.same('rolled up again');
+SELECT is_empty('SELECT pg_temp.wrong_windows()', 'design 6: and rolled up');
 SELECT is((SELECT count(*) FROM vigil.cells_hour c WHERE vigil.verify_hour(c.module_id, c.bucket) > 0), 0::bigint, 'design 6: the verifier agrees');
 SELECT is(vigil.mark_dirty(:m1, '2025-01-06', '2025-01-07'), 1440::bigint, 'design 6: what is restored can be counted again');
 SELECT sum(vigil.rollup()) FROM generate_series(1, 3) \g /dev/null

@@ -2,7 +2,7 @@
 BEGIN;
 \ir include/setup.sql
 \ir include/recompute.sql
-SELECT plan(131);
+SELECT plan(141);
 
 -- Half a year of partitions around the clock changes of Berlin, and now.
 UPDATE vigil.partition_policy SET past = '400 days';
@@ -11,7 +11,7 @@ SELECT count(*) FROM vigil.maintain_partitions() \g /dev/null
 -- Rows of two modules in 31 places of the given time, with at most 50 different durations.
 CREATE FUNCTION pg_temp.fill(starts_at timestamptz, ends_at timestamptz, how_many integer) RETURNS void LANGUAGE sql AS $$
   INSERT INTO vigil.events (module_id, created_at, version_id, site_id, duration_ms, memory_usage_kb, success, event_type, event_name,
-                            session_id, country_code, device_type, browser, payload, metadata)
+                            session_id, country_code, device_type, browser, payload, metadata, sample_weight)
   SELECT CASE WHEN n % 3 = 0 THEN '22222222-2222-4222-8222-222222222222' ELSE '11111111-1111-4111-8111-111111111111' END::uuid,
          starts_at + (ends_at - starts_at) * (n % 31 / 31.0) + n * 7919 % 20000 * interval '1 ms',
          CASE n % 4 WHEN 1 THEN 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaa1' WHEN 2 THEN 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaa2' END::uuid,
@@ -21,7 +21,7 @@ CREATE FUNCTION pg_temp.fill(starts_at timestamptz, ends_at timestamptz, how_man
          (ARRAY['api_success', 'api_error', 'click', 'submit', 'mounted'])[1 + n % 5], CASE WHEN n % 11 > 0 THEN 's' || n % 40 END,
          (ARRAY['US', 'DE', 'IN', NULL])[1 + n % 4], (ARRAY['desktop', NULL, 'mobile'])[1 + n % 3], (ARRAY['Chrome', NULL])[1 + n % 2],
          CASE WHEN n % 2 = 0 THEN '{"errorName": "TypeError"}' ELSE '{}' END::jsonb,
-         CASE WHEN n % 7 = 0 THEN '{"device": "tablet", "browser": "Safari"}' ELSE '{}' END::jsonb
+         CASE WHEN n % 7 = 0 THEN '{"device": "tablet", "browser": "Safari"}' ELSE '{}' END::jsonb, CASE n % 23 WHEN 0 THEN 10 WHEN 1 THEN 10 / 3.0 END
   FROM generate_series(1, how_many) AS n;
   INSERT INTO vigil.errors (module_id, created_at, version_id, site_id, error_type, error_name, error_message, fingerprint, session_id, country_code, browser)
   SELECT '11111111-1111-4111-8111-111111111111', starts_at + (ends_at - starts_at) * (n % 31 / 31.0) + n * 7919 % 20000 * interval '1 ms',
@@ -30,16 +30,55 @@ CREATE FUNCTION pg_temp.fill(starts_at timestamptz, ends_at timestamptz, how_man
   FROM generate_series(1, how_many / 10) AS n;
 $$;
 
+-- Cells of 123 windows that are not those of their facts, or not the same when each window is asked for alone.
+CREATE FUNCTION pg_temp.wrong_windows() RETURNS SETOF text LANGUAGE sql AS $$
+  WITH windows AS MATERIALIZED (
+    SELECT row_number() OVER () AS number, t.*
+    FROM (SELECT m::uuid AS module_id, s AS starts_at, s + width AS ends_at
+          FROM unnest('{11111111-1111-4111-8111-111111111111,22222222-2222-4222-8222-222222222222,99999999-1111-4111-8111-111111111111}'::text[]) AS m,
+               unnest('{1 us,40 s,1 min,5 min,59 min,1 hour,3 hours 20 min,26 hours}'::interval[]) AS width,
+               unnest(ARRAY[now() - interval '29 hours', date_trunc('hour', now()) - interval '28 hours',
+                            date_trunc('minute', now()) - interval '5 hours 7 min', now() - interval '61 min 13.000007 s',
+                            date_trunc('hour', now()) - interval '62 min 17.5 s']) AS s
+          UNION ALL VALUES (NULL::uuid, now() - interval '1 day', now()), ('11111111-1111-4111-8111-111111111111', NULL, now()),
+                           ('11111111-1111-4111-8111-111111111111', now(), now() - interval '1 day')) t),
+  together AS MATERIALIZED (
+    SELECT c.number, c.version_id, c.event_type, c.subject, vigil.merge_agg(c.cell)::text
+    FROM (SELECT array_agg(w.module_id ORDER BY w.number) AS modules, array_agg(w.starts_at ORDER BY w.number) AS starts, array_agg(w.ends_at ORDER BY w.number) AS ends
+          FROM windows w) g, LATERAL vigil.cells_of_windows(g.modules, g.starts, g.ends) c GROUP BY 1, 2, 3, 4),
+  measures AS MATERIALIZED (
+    SELECT short, c.number, c.event_type, vigil.measures_agg(c.cell)::text
+    FROM (SELECT array_agg(w.module_id ORDER BY w.number) AS modules, array_agg(w.starts_at ORDER BY w.number) AS starts, array_agg(w.ends_at ORDER BY w.number) AS ends
+          FROM windows w) g, (VALUES (true), (false)) AS s (short), LATERAL vigil.cells_of_windows(g.modules, g.starts, g.ends, short) c GROUP BY 1, 2, 3),
+  alone AS MATERIALIZED (
+    SELECT w.number, c.version_id, c.event_type, c.subject, vigil.merge_agg(c.cell)::text
+    FROM windows w, LATERAL vigil.window_cells(w.module_id, w.starts_at, w.ends_at) c GROUP BY 1, 2, 3, 4),
+  counted AS MATERIALIZED (
+    SELECT w.number, f.version_id, f.event_type, f.subject,
+           vigil.cell_agg(f.created_at, f.name, f.success, f.duration_ms, f.value, f.memory_usage_kb, f.site_id, f.session_id, f.user_key, f.country_code, f.device, f.browser, f.sample_weight)::text
+    FROM windows w JOIN vigil.facts f ON f.module_id = w.module_id AND f.created_at >= w.starts_at AND f.created_at < w.ends_at GROUP BY 1, 2, 3, 4)
+  SELECT t::text FROM (
+    (TABLE together EXCEPT ALL TABLE counted) UNION ALL (TABLE counted EXCEPT ALL TABLE together)
+    UNION ALL (TABLE alone EXCEPT ALL TABLE counted) UNION ALL (TABLE counted EXCEPT ALL TABLE alone)) t
+  UNION ALL
+  SELECT 'measures of ' || number || ' ' || event_type FROM measures m GROUP BY number, event_type HAVING count(*) <> 2 OR min(m.measures_agg) <> max(m.measures_agg)
+$$;
+
 SELECT is_empty('SELECT FROM vigil.module_analytics_hourly', 'D-26: without facts there are no rows');
 SELECT is(vigil.rollup(), 0::bigint, 'S0-57: and nothing to roll up');
 
 -- Inserts, and rolling up in slices ---------------------------------------------------------------------
 
 SELECT pg_temp.fill(date_trunc('day', now()) - interval '30 hours', now() - interval '1 minute', 1000) \g /dev/null
+-- neighbours, on both sides of an hour
+SELECT pg_temp.fill(date_trunc('hour', now()) - interval '64 minutes', date_trunc('hour', now()) - interval '56 minutes', 200) \g /dev/null
 SELECT is_empty('SELECT pg_temp.differences()', 'S0-92: views equal the raw rows at once');
+SELECT is_empty('SELECT pg_temp.wrong_windows()', 'S0-100: windows of many modules hold their facts when all is marked');
 SELECT is(vigil.rollup(7), 7::bigint, 'S0-57: a slice takes as many minutes as it may');
 SELECT is_empty('SELECT pg_temp.differences()', 'S0-92: and the views do not notice');
+SELECT is_empty('SELECT pg_temp.wrong_windows()', 'S0-100: when some is rolled up');
 SELECT is((SELECT sum(vigil.rollup(40)) > 0 FROM generate_series(1, 10)), true, 'S0-57: the rest in slices of 40');
+SELECT is_empty('SELECT pg_temp.wrong_windows()', 'S0-100: when all is');
 SELECT is_empty('SELECT FROM vigil.dirty', 'S0-57: leaves no mark');
 SELECT is_empty('SELECT pg_temp.differences()', 'S0-57: and the views equal the raw rows');
 CREATE TEMP TABLE cells AS SELECT c.module_id, c.resolution, c.bucket, c.version_id, c.event_type, c.subject, c.cell::text FROM vigil.cells c;
@@ -68,6 +107,23 @@ SELECT is_empty($$WITH one_by_one AS (
 SELECT is((SELECT sum(vigil.cell_count(cell)) FROM vigil.raw_cells('-infinity', 'infinity')), (SELECT count(*)::numeric FROM vigil.facts), 'S0-57: and count every fact');
 SELECT is_empty(format('SELECT FROM vigil.raw_cells(%s)', arguments), 'S0-57: no cells for ' || arguments)
 FROM unnest(ARRAY[$$NULL, now()$$, $$now(), now() - interval '1 day'$$, $$'11111111-1111-4111-8111-111111111111', NULL, now()$$, $$gen_random_uuid(), '-infinity', 'infinity'$$]) AS arguments;
+SELECT throws_ok(format('SELECT vigil.raw_cells_of_windows(%s)', arguments), '22023', NULL, 'S0-57: refused: ' || arguments)
+FROM unnest(ARRAY[$$ARRAY[gen_random_uuid()], '{}', '{}'$$, $$ARRAY[gen_random_uuid()], ARRAY[now()], ARRAY[now(), now()]$$]) AS arguments;
+SELECT is_empty($$WITH windows AS MATERIALIZED (
+    SELECT row_number() OVER () AS number, m::uuid AS module_id, date_trunc('hour', now()) - interval '1 hour' + s AS starts_at, date_trunc('hour', now()) - interval '1 hour' + e AS ends_at
+    FROM unnest('{11111111-1111-4111-8111-111111111111,22222222-2222-4222-8222-222222222222}'::text[]) AS m,
+         unnest('{-4 min,-200 s,-3 min,-2 min,-2 min,-1 min,0,90 s,0,-5 min,1 min}'::interval[],
+                '{-200 s,-3 min,-2 min,-1 min,-1 min,0,90 s,3 min,1 min,4 min,1 min}'::interval[]) AS t (s, e)
+    WHERE s < '1 min' OR m LIKE '1%'),
+  together AS (
+    SELECT r.* FROM (SELECT array_agg(module_id ORDER BY number) AS m, array_agg(starts_at ORDER BY number) AS s, array_agg(ends_at ORDER BY number) AS e FROM windows) w,
+                    LATERAL vigil.raw_cells_of_windows(w.m, w.s, w.e) r),
+  alone AS (SELECT w.number, r.* FROM windows w, LATERAL vigil.raw_cells(w.module_id, w.starts_at, w.ends_at) r)
+  SELECT number, version_id, event_type, subject, bucket, cell::text FROM together EXCEPT ALL SELECT number, version_id, event_type, subject, bucket, cell::text FROM alone
+  UNION ALL (SELECT number, version_id, event_type, subject, bucket, cell::text FROM alone EXCEPT ALL SELECT number, version_id, event_type, subject, bucket, cell::text FROM together)$$,
+  'S0-57: windows that follow one another are told apart');
+SELECT is_empty($$SELECT FROM vigil.cells_of_windows('{}', '{}', '{}')$$, 'S0-57: no windows, no cells');
+SELECT is_empty($$SELECT FROM vigil.cells_of_windows(NULL, NULL, NULL)$$, 'S0-57: nor for null');
 SELECT throws_ok(format('SELECT vigil.rollup(%s)', n), '22023', NULL, 'S0-57: max_minutes ' || n || ' is refused') FROM unnest('{0,-1,NULL::integer}'::text[]) AS n;
 
 -- Late, deleted, updated, truncated, copied -----------------------------------------------------------------
@@ -130,7 +186,9 @@ SELECT vigil.rollup(100000) \g /dev/null
 UPDATE vigil.rollup_state SET minute_floor = date_trunc('hour', now() - interval '10 hours');
 DELETE FROM vigil.cells_minute WHERE bucket < (SELECT minute_floor FROM vigil.rollup_state);
 SELECT is_empty('SELECT pg_temp.differences()', 'S0-118: without old minute cells the views are the same');
+SELECT is_empty('SELECT pg_temp.wrong_windows()', 'S0-118: and windows');
 SELECT pg_temp.fill(date_trunc('hour', now()) - interval '70 hours', now() - interval '20 hours', 60) \g /dev/null
+SELECT is_empty('SELECT pg_temp.wrong_windows()', 'C-40, D-10: windows with rows later than the minute cells');
 SELECT pg_temp.check_equal('C-40, D-10', 'rows later than the minute cells');
 SELECT is_empty('SELECT FROM vigil.cells_minute WHERE bucket < (SELECT minute_floor FROM vigil.rollup_state)', 'S0-118: no old minute cell comes back');
 DELETE FROM vigil.events WHERE created_at < now() - interval '20 hours' AND event_type IN ('render', 'error');

@@ -50,7 +50,7 @@ SELECT throws_ok('SELECT * FROM vigil.maintain_partitions()', '42501', NULL, 'de
 SELECT throws_ok('SHOW vigil.ip_hash_key', '42501', NULL, 'design 10: the key of IP addresses is not shown');
 SELECT throws_ok(format('SELECT count(*) FROM vigil.%s', reading), '42501', NULL, 'design 10: and learns nothing from vigil.' || reading)
 FROM unnest(ARRAY['events', 'error_groups', 'cells', 'module_events', 'module_analytics_daily', 'partitions', 'versions',
-                  $$live_hours('11111111-1111-4111-8111-111111111111', now() - interval '1 day', now())$$, $$live_hour('11111111-1111-4111-8111-111111111111', now())$$,
+                  $$window_cells('11111111-1111-4111-8111-111111111111', now() - interval '1 day', now())$$, $$live_hour('11111111-1111-4111-8111-111111111111', now())$$,
                   $$raw_cells('11111111-1111-4111-8111-111111111111', now() - interval '1 day', now())$$,
                   $$metric_values('11111111-1111-4111-8111-111111111111', now() - interval '1 day', now())$$, 'judge_rules()']) AS reading;
 RESET search_path;
