@@ -12,13 +12,13 @@ CREATE EXTENSION pg_vigil;
 UPDATE vigil.partition_policy SET past = '40 days';
 SELECT count(*) AS partitions FROM vigil.maintain_partitions() \gset
 
--- Facts of 30 days in one minute of each hour, four types; then rolled up.
+-- Facts of 30 days in one minute of each hour, four types, sessions of five facts; then rolled up.
 CREATE PROCEDURE fill(wanted bigint) LANGUAGE plpgsql AS $$
 BEGIN
   INSERT INTO vigil.events (module_id, created_at, event_type, event_name, duration_ms, session_id, country_code)
   SELECT md5((i % 100)::text)::uuid, date_trunc('hour', now()) - interval '720 hours' + i / 100 % 720 * interval '1 hour' + i % 59 * interval '1 second',
          (ARRAY['render', 'api_call', 'user_interaction', 'performance'])[1 + i / 72000 % 4], 'event_' || i % 7, round((exp(3 + sin(i) * 2))::numeric, 3),
-         's' || (i * 7919 % 20000), (ARRAY['US', 'DE', 'IN', 'BR'])[1 + i % 4]
+         's' || i % 72000 || '_' || i / 360000, (ARRAY['US', 'DE', 'IN', 'BR'])[1 + i % 4]
   FROM generate_series(0, wanted - 1) AS i;
   COMMIT;
   CALL vigil.run_job('rollup');
