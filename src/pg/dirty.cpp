@@ -185,7 +185,7 @@ bool find_columns(TupleDesc row, DirtyColumns& columns) {
   return columns.module >= 0 && columns.minute >= 0 && columns.id >= 0 && columns.marked_at >= 0;
 }
 
-// False if the table needs the executor.
+// False if the table needs the executor. Minutes are distinct, so that one id will do for all.
 bool write_plainly(std::span<const Minute> minutes) {
   return call([&] {
     PreventCommandIfReadOnly("INSERT");
@@ -197,6 +197,7 @@ bool write_plainly(std::span<const Minute> minutes) {
                        find_columns(RelationGetDescr(dirty), columns);
     if (plain) {
       BulkInsert insert(dirty);
+      const Datum id = Int64GetDatum(nextval_internal(sequence, false));
       for (const Minute& minute : minutes) {
         Datum* values = insert.values();
         std::fill_n(insert.nulls(), RelationGetDescr(dirty)->natts, true);
@@ -204,7 +205,7 @@ bool write_plainly(std::span<const Minute> minutes) {
           insert.nulls()[column] = false;
         values[columns.module] = PointerGetDatum(minute.module.bytes.data());
         values[columns.minute] = TimestampTzGetDatum(minute.start);
-        values[columns.id] = Int64GetDatum(nextval_internal(sequence, false));
+        values[columns.id] = id;
         values[columns.marked_at] = TimestampTzGetDatum(GetCurrentTransactionStartTimestamp());
         insert.put();
       }
@@ -264,6 +265,10 @@ void mark_minutes(std::span<const Minute> minutes) {
   std::pmr::vector<Minute> unmarked(&resource);
   Marks& marks = Marks::current();
   for (const Minute& minute : minutes) marks.take(minute, unmarked);
+  // In the order of the key, as facts are. What an outer subtransaction waits for may be there
+  // twice.
+  std::sort(unmarked.begin(), unmarked.end());
+  unmarked.erase(std::unique(unmarked.begin(), unmarked.end()), unmarked.end());
   write_marks(unmarked);
 }
 

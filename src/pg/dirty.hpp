@@ -9,7 +9,7 @@ namespace vigil::pg {
 struct Minute {
   Uuid module;
   std::int64_t start;  // microseconds since 2000
-  bool operator==(const Minute&) const = default;
+  auto operator<=>(const Minute&) const = default;
 };
 
 Minute minute_of(const Uuid& module, std::int64_t time);

@@ -2,7 +2,7 @@
 -- deleted marks do in between.
 BEGIN;
 \ir include/setup.sql
-SELECT plan(43);
+SELECT plan(44);
 SELECT count(*) FROM vigil.maintain_partitions() \g /dev/null
 
 -- Times are counted from a fixed minute of the recent past.
@@ -135,6 +135,20 @@ SELECT :m1, pg_temp.at(32), 'render', pg_temp.nested_in_place(32) FROM generate_
 SELECT is((SELECT array_agg(DISTINCT event_name) FROM vigil.events WHERE created_at = pg_temp.at(32) AND event_name <> 'e'), ARRAY['marked'],
   'design 6: the same without a subtransaction');
 SELECT alike(pg_temp.marks(), '1:32%', 'design 6: which leaves it marked, too');
+
+-- A trigger that comes before ours changes what it was called for, in a subtransaction.
+CREATE FUNCTION pg_temp.touch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  UPDATE vigil.events SET status = 'touched' WHERE id = NEW.id;
+  RETURN NULL;
+EXCEPTION WHEN division_by_zero THEN
+  RETURN NULL;
+END $$;
+CREATE TRIGGER a_touch AFTER INSERT ON vigil.events FOR EACH ROW EXECUTE FUNCTION pg_temp.touch();
+DELETE FROM vigil.dirty;
+INSERT INTO vigil.events (module_id, created_at, event_type, event_name) SELECT :m1, pg_temp.at(33), 'render', 'e' FROM generate_series(1, 3);
+SELECT alike(pg_temp.marks(), '1:33%', 'design 6: a minute that two levels change at once is marked');
+DROP TRIGGER a_touch ON vigil.events;
 
 -- Marks that are taken --------------------------------------------------------------------------------
 
