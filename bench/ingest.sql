@@ -11,7 +11,7 @@ CREATE EXTENSION pg_vigil;
 \ir include/measure.sql
 SELECT count(*) AS partitions FROM vigil.maintain_partitions() \gset
 
--- An hour of 20 modules in time order, as batches of 1,000 and 100.
+-- An hour of 20 modules in time order, as batches of 1,000 and 100; where the size is negative, of one module each.
 CREATE TABLE sample AS
 SELECT i, md5((i * 7919 % 20)::text)::uuid AS module_id, md5((i % 50)::text)::uuid AS site_id,
        (ARRAY['render', 'api_call', 'user_interaction', 'performance'])[1 + i % 4] AS event_type,
@@ -23,7 +23,7 @@ SELECT i, md5((i * 7919 % 20)::text)::uuid AS module_id, md5((i % 50)::text)::uu
        '{"browser": "chrome", "device": "desktop"}'::jsonb AS metadata
 FROM generate_series(0, :rows - 1) AS i;
 CREATE TABLE batches AS
-SELECT size, i / size AS batch, jsonb_agg(to_jsonb(s) - 'i' ORDER BY i) AS events,
+SELECT size, batch, jsonb_agg(to_jsonb(s) - 'i' ORDER BY i) AS events,
        array_agg(module_id ORDER BY i) AS module_ids, array_agg(site_id ORDER BY i) AS site_ids,
        array_agg(event_type ORDER BY i) AS event_types, array_agg(event_name ORDER BY i) AS event_names,
        array_agg(duration_ms::float8 ORDER BY i) AS durations, array_agg(session_id ORDER BY i) AS session_ids,
@@ -35,7 +35,8 @@ SELECT size, i / size AS batch, jsonb_agg(to_jsonb(s) - 'i' ORDER BY i) AS event
        || string_agg(format('(%L,%L,%L,%L,%s,%L,%L,%L,%L,%L,%L,%L)', module_id, site_id, event_type, event_name, duration_ms,
                             session_id, country_code, page_path, user_agent, created_at, payload, metadata), ',' ORDER BY i) AS literal,
        format('SELECT vigil.track_batch(%L)', jsonb_agg(to_jsonb(s) - 'i' ORDER BY i)) AS tracked
-FROM sample s, (VALUES (100), (1000)) AS b (size) GROUP BY 1, 2;
+FROM sample s, LATERAL (VALUES (100, i / 100), (1000, i / 1000), (-100, i / 2000 * 20 + i % 20), (-1000, i / 20000 * 20 + i % 20)) AS b (size, batch)
+GROUP BY 1, 2;
 CREATE INDEX ON batches (size, batch);
 
 -- The same columns, partitions, keys and constraints, without triggers.
@@ -122,6 +123,10 @@ INSERT INTO steps (name, work, target) VALUES
   ('INSERT of 1000, arrays', 'CALL insert_arrays(1000)', 'plain'),
   ('track_batch of 1000, jsonb', 'CALL track_batches(1000)', 'vigil.events'),
   ('track_columns of 1000', 'CALL track_columns(1000)', 'vigil.events'),
+  ('INSERT of 100 of a module', 'CALL insert_arrays(-100)', 'plain'),
+  ('track_columns of 100 of a module', 'CALL track_columns(-100)', 'vigil.events'),
+  ('INSERT of 1000 of a module', 'CALL insert_arrays(-1000)', 'plain'),
+  ('track_columns of 1000 of a module', 'CALL track_columns(-1000)', 'vigil.events'),
   ('COPY, no triggers', 'COPY plain ' || :'copied', 'plain'),
   ('COPY vigil.events', 'COPY vigil.events ' || :'copied', 'vigil.events'),
   ('COPY, seed', 'COPY seed ' || :'copied', 'seed');
@@ -167,8 +172,10 @@ FROM (VALUES (1, 'track_batch of 100 / INSERT, both parsed', 'track_batch of 100
              (6, 'track_columns of 1000 / INSERT, parsed', 'track_columns of 1000', 'INSERT of 1000, parsed', 1.2),
              (7, 'track_columns of 100 / INSERT of arrays', 'track_columns of 100', 'INSERT of 100, arrays', 1.2),
              (8, 'track_columns of 1000 / INSERT of arrays', 'track_columns of 1000', 'INSERT of 1000, arrays', 1.2),
-             (9, 'track_columns of 1000 / COPY into the seed''s table', 'track_columns of 1000', 'COPY, seed', 1.5),
-             (10, 'COPY into vigil.events / COPY into the seed''s table', 'COPY vigil.events', 'COPY, seed', 1.5),
-             (11, 'COPY into vigil.events / COPY without triggers', 'COPY vigil.events', 'COPY, no triggers', 0.9))
+             (9, 'track_columns of 100 / INSERT of arrays, of a module', 'track_columns of 100 of a module', 'INSERT of 100 of a module', 1.2),
+             (10, 'track_columns of 1000 / INSERT of arrays, of a module', 'track_columns of 1000 of a module', 'INSERT of 1000 of a module', 1.2),
+             (11, 'track_columns of 1000 / COPY into the seed''s table', 'track_columns of 1000', 'COPY, seed', 1.5),
+             (12, 'COPY into vigil.events / COPY into the seed''s table', 'COPY vigil.events', 'COPY, seed', 1.5),
+             (13, 'COPY into vigil.events / COPY without triggers', 'COPY vigil.events', 'COPY, no triggers', 0.9))
      AS r (step, name, ours, theirs, target)
 ORDER BY r.step;
