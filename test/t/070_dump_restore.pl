@@ -68,7 +68,7 @@ cmp_ok($in->($source, 'SELECT count(*) FROM vigil.dirty'), '>', 50, 'marks are o
 # Every table of the schema with the number and the digest of its rows; all but the state of jobs, which
 # run in the copies.
 my $tables = $in->($source, q{SELECT string_agg(format('SELECT %L || count(*) || '' '' || coalesce(md5(string_agg(r::text, E''\n''
-    ORDER BY r::text)), '''') FROM vigil.%I r', relname || ' ', relname), ' UNION ALL ' ORDER BY relname)
+    ORDER BY r::text)), '''') FROM vigil.%I r', relname || ' ', relname), ' UNION ALL ' ORDER BY relname) || ' ORDER BY 1'
   FROM pg_class WHERE relnamespace = 'vigil'::regnamespace AND relkind = 'r' AND relname NOT IN ('job_state', 'job_history')});
 my $contents = sub { return $in->($_[0], $tables); };
 my $shown = sub {
